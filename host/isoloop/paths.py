@@ -1,0 +1,41 @@
+"""Where the files that travel with the package lie: in a checkout beside it, in a wheel inside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE_DIR = Path(__file__).resolve().parent
+"""The `isoloop` package itself."""
+
+REPOSITORY_DIR = PACKAGE_DIR.parents[1]
+"""The checkout that an editable install runs from. Meaningless in a wheel: ask `in_checkout()` first."""
+
+SCENARIOS_DIR = PACKAGE_DIR / "scenarios"
+"""Built-in scenarios, one TOML file each, named as the scenario."""
+
+MAPS_DIR = PACKAGE_DIR / "maps"
+"""Built-in log replay maps, one TOML file each."""
+
+
+def in_checkout() -> bool:
+    """True when the package runs from the source tree (editable install), false from a wheel."""
+    return (REPOSITORY_DIR / "firmware" / "tcs").is_dir() and (REPOSITORY_DIR / "pyproject.toml").is_file()
+
+
+def firmware_dir() -> Path:
+    """The firmware tree (holding `main.py`, `tcs/`, `boards/`): the checkout's, else the wheel's copy.
+
+    Raises:
+        FileNotFoundError: neither is there, so the installation is broken.
+    """
+    if in_checkout():
+        return REPOSITORY_DIR / "firmware"
+    packaged = PACKAGE_DIR / "_firmware"
+    if (packaged / "tcs").is_dir():
+        return packaged
+    raise FileNotFoundError(f"no firmware tree: neither {REPOSITORY_DIR / 'firmware'} nor {packaged} holds tcs/")
+
+
+def builtin_names(folder: Path) -> list[str]:
+    """Names of the built-in TOML files of a folder (SCENARIOS_DIR or MAPS_DIR), sorted."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
