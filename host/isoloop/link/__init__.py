@@ -1,0 +1,1 @@
+"""The ground side of the wire: COBS frames, space packets, PUS reports."""
