@@ -1,0 +1,59 @@
+"""The changes that MicroPython's tree gets before it is built, each matched exactly once or the build refuses.
+
+They take mbedtls out of the rp2 port (the pinned source has none, and nothing here needs TLS; SHA-256 stays, from MicroPython's own
+implementation) and let the build name its TinyUSB. A checkout gets the same patches in a copy, so that one image is one image.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from isoloop.images.errors import ImageError
+from isoloop.images.hashing import text_sha256
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One substitution: `pattern` (multi-line regular expression) in `file` becomes `replacement`."""
+
+    file: str
+    pattern: str
+    replacement: str
+
+
+_CMAKE = "ports/rp2/CMakeLists.txt"
+_CONFIG = "ports/rp2/mpconfigport.h"
+
+PATCHES = (
+    Patch(_CMAKE, r"^set\(MICROPY_SSL_MBEDTLS ON\)$", "set(MICROPY_SSL_MBEDTLS OFF)"),
+    Patch(_CMAKE, r"^ +mbedtls/mbedtls_port\.c\n", ""),
+    Patch(_CMAKE, r"^target_link_libraries\(\$\{MICROPY_TARGET\} micropy_lib_mbedtls\)\n", ""),
+    Patch(_CMAKE, r"^set\((PICO_TINYUSB_PATH) (\S+)\)$", r"if(NOT \1)\nset(\1 \2)\nendif()"),
+    Patch(_CONFIG, r"^(#define MICROPY_SSL_MBEDTLS +)\(1\)", r"\1(0)"),
+    Patch(_CONFIG, r"^(#define MICROPY_PY_HASHLIB_SHA1 +)\(1\)", r"\1(0)"),
+    Patch(_CONFIG, r"^(#define MICROPY_PY_CRYPTOLIB +)\(1\)", r"\1(0)"),
+)
+
+PATCHES_SHA256 = text_sha256(*(text for patch in PATCHES for text in (patch.file, patch.pattern, patch.replacement)))
+"""Identity of the patch set, part of every image's key."""
+
+
+def apply(tree: Path) -> None:
+    """Patch a MicroPython tree in place.
+
+    Raises:
+        ImageError: a file is missing, or a pattern does not match exactly once (another release than the pinned one).
+    """
+    for patch in PATCHES:
+        path = tree / patch.file
+        try:
+            text = path.read_text()
+        except OSError as error:
+            raise ImageError(f"{path}: {error.strerror}: this is no complete MicroPython tree") from error
+        text, count = re.subn(patch.pattern, patch.replacement, text, flags=re.MULTILINE)
+        if count != 1:
+            advice = "use MicroPython 1.25, or unset MICROPYTHON_DIR"
+            raise ImageError(f"{patch.file}: expected one match of {patch.pattern!r}, found {count}: {advice}")
+        path.write_text(text)

@@ -1,0 +1,188 @@
+"""How each image is made out of its source trees. The text of this file is part of every image's key: editing it rebuilds."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from isoloop.images.errors import ImageError
+from isoloop.images.steps import Progress, clean_environment, run_step
+from isoloop.images.store import cache_dir
+
+SOURCE_DATE_EPOCH = "1744675200"
+"""2025-04-15, MicroPython 1.25's release: the date that images print. A constant, or no two builds would be alike."""
+
+_NO_EXTRAS = ("MICROPY_PY_SSL=0", "MICROPY_PY_BTREE=0", "MICROPY_PY_FFI=0")
+"""Parts of the unix port whose libraries the pinned source leaves out, or that the host would have to bring."""
+
+UNIX_FLAGS = {
+    "unix32": ("MICROPY_FORCE_32BIT=1", *_NO_EXTRAS, "CFLAGS_EXTRA=-DMICROPY_FLOAT_IMPL=MICROPY_FLOAT_IMPL_FLOAT"),
+    "unix64cov": (*_NO_EXTRAS, "CFLAGS_EXTRA=-DMICROPY_PY_SYS_SETTRACE=1"),
+}
+
+UF2_FAMILY_RP2040 = "0xe48bff56"
+FLASH_BASE = "0x10000000"
+
+_UNIX_MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\n'
+_PICO_MANIFEST = """\
+freeze("$(PORT_DIR)/modules", ("_boot.py", "_boot_fat.py", "rp2.py"))
+include("$(MPY_DIR)/extmod/asyncio")
+include("firmware/manifest.py")
+module("build_id.py")
+"""
+
+
+@dataclass
+class Workshop:
+    """What a recipe works with.
+
+    Attributes:
+        micropython: patched private copy.
+        pico_sdk, tinyusb: source folders; only for `pico`.
+        firmware: our firmware tree; only for `pico`.
+        base_key: identity of everything but the firmware; names the build folder.
+        image_id: identity of everything; frozen into `pico`.
+        log: gets every command and its output.
+    """
+
+    micropython: Path
+    base_key: str
+    image_id: str
+    log: Path
+    progress: Progress
+    pico_sdk: Path | None = None
+    tinyusb: Path | None = None
+    firmware: Path | None = None
+    environment: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.environment = clean_environment(
+            {
+                "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH,
+                # Else the build would ask git, and a cache inside somebody's repository would answer with that one's version.
+                "MICROPY_GIT_TAG": f"v{micropython_release(self.micropython)}",
+                "MICROPY_GIT_HASH": "",
+            }
+        )
+
+    def build_dir(self, image: str) -> Path:
+        """The folder this image compiles in: kept for the next build when the last one went well, else emptied."""
+        folder = cache_dir() / "build" / f"{image}-{self.base_key[:16]}"
+        finished = folder / "finished"
+        if not finished.is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        finished.unlink(missing_ok=True)
+        return folder
+
+    def make(self, what: str, *words: str | Path) -> None:
+        """One `make` over all cores."""
+        command = ["make", f"-j{os.cpu_count() or 1}", f"PYTHON={sys.executable}", *words]
+        run_step(what, command, self.log, env=self.environment)
+
+
+def micropython_release(tree: Path) -> str:
+    """`1.25.0`, or `1.26.0-preview` between releases, from py/mpconfig.h."""
+    text = (tree / "py/mpconfig.h").read_text()
+
+    def number(part: str) -> int:
+        found = re.search(rf"^#define MICROPY_VERSION_{part} +(\d+)", text, re.MULTILINE)
+        if found is None:
+            raise ImageError(f"{tree}/py/mpconfig.h names no MICROPY_VERSION_{part}: MicroPython 1.21 or later is needed")
+        return int(found[1])
+
+    return f"{number('MAJOR')}.{number('MINOR')}.{number('MICRO')}{'-preview' if number('PRERELEASE') else ''}"
+
+
+def make_mpy_cross(shop: Workshop) -> Path:
+    """The cross compiler, in the tree where the ports' build files expect it."""
+    program = shop.micropython / "mpy-cross/build/mpy-cross"
+    if not program.is_file():
+        shop.progress("compiling mpy-cross")
+        try:
+            shop.make("compiling mpy-cross", "-C", shop.micropython / "mpy-cross")
+        except ImageError:
+            shutil.rmtree(program.parent, ignore_errors=True)
+            raise
+    shop.environment["MICROPY_MPYCROSS"] = str(program)
+    return program
+
+
+def make_unix(shop: Workshop, image: str) -> Path:
+    """A unix port with the flags of UNIX_FLAGS."""
+    make_mpy_cross(shop)
+    folder = shop.build_dir(image)
+    manifest = folder / "manifest.py"
+    manifest.write_text(_UNIX_MANIFEST)
+    shop.progress(f"compiling {image}")
+    places = (f"BUILD={folder}/build", f"MPY_LIB_DIR={shop.micropython}/isoloop-no-library", f"FROZEN_MANIFEST={manifest}")
+    shop.make(f"compiling {image}", "-C", shop.micropython / "ports/unix", "VARIANT=standard", *places, *UNIX_FLAGS[image])
+    (folder / "finished").touch()
+    program = folder / f"micropython-{image}"
+    shutil.copy2(folder / "build/micropython", program)
+    return program
+
+
+def make_pico(shop: Workshop) -> Path:
+    """The release UF2. Only the frozen part is compiled again when nothing but the firmware has changed."""
+    assert shop.pico_sdk is not None
+    assert shop.tinyusb is not None
+    make_mpy_cross(shop)
+    folder = shop.build_dir("pico")
+    _lay_out_frozen(shop, folder / "frozen")
+    build = folder / "build"
+    if not (build / "Makefile").is_file():
+        shop.progress("configuring pico")
+        options = {
+            "MICROPY_BOARD": "RPI_PICO",
+            "PICO_SDK_PATH_OVERRIDE": shop.pico_sdk,
+            "PICO_TINYUSB_PATH": shop.tinyusb,
+            "PICO_NO_PICOTOOL": 1,
+            "MICROPY_LIB_DIR": shop.micropython / "isoloop-no-library",
+            "MICROPY_FROZEN_MANIFEST": folder / "frozen/manifest.py",
+            "Python3_EXECUTABLE": sys.executable,
+        }
+        port = shop.micropython / "ports/rp2"
+        command = ["cmake", "-G", "Unix Makefiles", "-S", port, "-B", build, *(f"-D{name}={value}" for name, value in options.items())]
+        run_step("configuring pico", command, shop.log, env=shop.environment)
+    # The freezer compares time stamps and so misses a file that was deleted or moved; start it from nothing.
+    shutil.rmtree(build / "frozen_mpy", ignore_errors=True)
+    (build / "frozen_content.c").unlink(missing_ok=True)
+    shop.progress("compiling pico")
+    command = ["cmake", "--build", build, "--parallel", str(os.cpu_count() or 1)]
+    run_step("compiling pico", command, shop.log, env=shop.environment)
+    uf2 = folder / "isoloop-pico.uf2"
+    converter = shop.micropython / "tools/uf2conv.py"
+    command = [sys.executable, converter, "-f", UF2_FAMILY_RP2040, "-b", FLASH_BASE, "-c", "-o", uf2, build / "firmware.bin"]
+    run_step("converting pico to UF2", command, shop.log, env=shop.environment)
+    (folder / "finished").touch()
+    return uf2
+
+
+def _lay_out_frozen(shop: Workshop, folder: Path) -> None:
+    """Copy what will be frozen, so that the image is made of what its key was computed over even while somebody edits."""
+    assert shop.firmware is not None
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(shop.firmware, folder / "firmware", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    (folder / "manifest.py").write_text(_PICO_MANIFEST)
+    # Two halves of 16 bits as well: a telemetry field of more than 30 bits would leave the small ints.
+    (folder / "build_id.py").write_text(
+        "# What this image was made of: SHA-256 over sources, patches, recipe and firmware. Written by the image build.\n"
+        f'IMAGE_ID = "{shop.image_id}"\n'
+        f"IMAGE_ID_HI = 0x{shop.image_id[:4]}\n"
+        f"IMAGE_ID_LO = 0x{shop.image_id[4:8]}\n"
+    )
+
+
+def runs(program: Path) -> bool:
+    """True when a unix image starts on this host and gives its sign of life."""
+    try:
+        told = subprocess.run([program, "-c", "print(6 * 7)"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return told.returncode == 0 and told.stdout.strip() == "42"
