@@ -1,0 +1,48 @@
+"""Queue of events between the stage that sees one and the link that carries it."""
+
+from array import array
+
+from micropython import const
+
+_STRIDE = const(6)  # tick, number, four values
+_MAX_DROPPED = const(0xFFFF)
+
+
+class Events:
+    """Ring of `capacity` events. When full the newest is dropped and counted: the first ones tell the cause.
+
+    The application sets .tick once a cycle; every event carries the tick of its emission. Allocation-free after start-up.
+    """
+
+    def __init__(self, capacity):
+        self.tick = 0
+        self.count = 0
+        self.dropped = 0
+        self._capacity = capacity
+        self._first = 0
+        self._rows = array("i", bytes(4 * _STRIDE * capacity))
+
+    def emit(self, number, a=0, b=0, c=0, d=0):
+        """Queue event EV_* with up to four values; those that the dictionary does not declare are not sent."""
+        if self.count >= self._capacity:
+            if self.dropped < _MAX_DROPPED:
+                self.dropped += 1
+            return
+        rows = self._rows
+        at = (self._first + self.count) % self._capacity * _STRIDE
+        rows[at] = self.tick
+        rows[at + 1] = number
+        rows[at + 2] = a
+        rows[at + 3] = b
+        rows[at + 4] = c
+        rows[at + 5] = d
+        self.count += 1
+
+    def peek(self, column):
+        """Column 0 tick, 1 number, 2..5 values of the oldest event. Only while .count > 0."""
+        return self._rows[self._first * _STRIDE + column]
+
+    def pop(self):
+        """Forget the oldest event."""
+        self._first = (self._first + 1) % self._capacity
+        self.count -= 1

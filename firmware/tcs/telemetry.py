@@ -1,0 +1,116 @@
+"""Event and housekeeping reports (PUS services 5 and 3) into the link."""
+
+from array import array
+from struct import pack_into
+
+from micropython import const
+from tcs import packet
+from tcs.reports import pack_housekeeping, pack_platform
+from tcs.tables import (
+    EV_FIELD_COUNTS,
+    EV_SEVERITIES,
+    HK_COUNT,
+    HK_EVENTS_DROPPED,
+    HK_REPORTS_SKIPPED,
+    HK_STRUCTURE,
+    HK_TICK_HI,
+    HK_TICK_LO,
+    PLAT_COUNT,
+    PLAT_STRUCTURE,
+)
+
+FAST_S = 60  # housekeeping goes on every tick for this long after the last suspicion
+
+_HOUSEKEEPING_SERVICE = const(3)
+_STRUCTURE_REPORT = const(25)
+_EVENT_SERVICE = const(5)
+_STRUCTURE_COUNTER = const(0)  # index in .counters; 1..4 are the event severities
+
+
+class Telemetry:
+    """Packs what the application filled into .hk and .platform, and the queued events. Allocation-free after start-up."""
+
+    def __init__(self, link, events, tick_ms):
+        self.hk = array("i", bytes(4 * HK_COUNT))
+        self.platform = array("i", bytes(4 * PLAT_COUNT))
+        self.counters = array("H", bytes(2 * 5))  # message type counters
+        self._link = link
+        self._events = events
+        self._tick_ms = tick_ms
+        self._ticks_per_s = 1000 // tick_ms
+        self._next_tick = 0
+        self._fast_until = -1
+
+    def is_due(self, tick, suspicious):
+        """True when housekeeping should be filled and reported: once a second, and every tick while suspicious and FAST_S after it.
+
+        A due report that finds the line busy stays due and is counted in the field reports_skipped.
+        """
+        if suspicious:
+            self._fast_until = tick + FAST_S * self._ticks_per_s
+        if tick < self._next_tick and tick > self._fast_until:
+            return False
+        if self._link.is_busy():
+            if self.hk[HK_REPORTS_SKIPPED] < 0xFFFF:
+                self.hk[HK_REPORTS_SKIPPED] += 1
+            return False
+        return True
+
+    def report_events(self):
+        """Send every queued event that the link has room for. Once a cycle."""
+        events = self._events
+        while events.count:
+            number = events.peek(1)
+            severity = EV_SEVERITIES[number]
+            at = self._open(_EVENT_SERVICE, severity, severity, events.peek(0))
+            if at < 0:
+                return
+            buffer = self._link.buffer
+            pack_into(">H", buffer, at, number)
+            at += 2
+            column = 2
+            last = 2 + EV_FIELD_COUNTS[number]
+            while column < last:
+                pack_into(">i", buffer, at, events.peek(column))
+                at += 4
+                column += 1
+            self._link.close(at)
+            events.pop()
+
+    def report_housekeeping(self, tick):
+        """Send the events, then .hk as the structure housekeeping. False when the link had no room."""
+        self.report_events()
+        hk = self.hk
+        hk[HK_TICK_LO] = tick & 0xFFFF
+        hk[HK_TICK_HI] = tick >> 16
+        hk[HK_EVENTS_DROPPED] = self._events.dropped
+        at = self._open_structure(HK_STRUCTURE, tick)
+        if at < 0:
+            return False
+        self._link.close(pack_housekeeping(self._link.buffer, at, hk))
+        self._next_tick = (tick // self._ticks_per_s + 1) * self._ticks_per_s
+        return True
+
+    def report_platform(self, tick):
+        """Send .platform as the structure platform. False when the link had no room."""
+        at = self._open_structure(PLAT_STRUCTURE, tick)
+        if at < 0:
+            return False
+        self._link.close(pack_platform(self._link.buffer, at, self.platform))
+        return True
+
+    def _open_structure(self, structure, tick):
+        at = self._open(_HOUSEKEEPING_SERVICE, _STRUCTURE_REPORT, _STRUCTURE_COUNTER, tick)
+        if at < 0:
+            return at
+        pack_into(">H", self._link.buffer, at, structure)
+        return at + 2
+
+    def _open(self, service, subtype, counter, tick):
+        at = self._link.open()
+        if at < 0:
+            return at
+        counters = self.counters
+        count = counters[counter]
+        counters[counter] = (count + 1) & 0xFFFF
+        return packet.open_telemetry(self._link.buffer, at, service, subtype, count, tick, self._tick_ms)
