@@ -12,6 +12,8 @@ EXIT_OK = 0
 EXIT_EXPECTATION = 1
 EXIT_INPUT = 2
 EXIT_TARGET = 3
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells have it: Ctrl-C."""
 
 
 class ErrorDocument(TypedDict):
@@ -73,6 +75,10 @@ class InputError(IsoloopError):
 
 class OutputError(IsoloopError):
     """The output folder cannot be written: no permission, not a folder, disk full (exit 2)."""
+
+
+class NotYetError(UsageError):
+    """A documented feature that has not landed (exit 2)."""
 
 
 class TargetError(IsoloopError):

@@ -1,7 +1,196 @@
-"""The `isoloop` command."""
+"""The commands and their options. Each imports what it needs when it runs: `isoloop --help` costs a tenth of a second."""
 
 from __future__ import annotations
 
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, NoReturn
 
-def main() -> None:
-    """Entry point of the console script."""
+import typer
+
+from isoloop import __version__, jsonout
+from isoloop.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, ErrorDocument, IsoloopError
+
+EXIT_BUG = 70
+"""EX_SOFTWARE: a traceback of ours. Python's own 1 would read as a failed expectation."""
+
+app = typer.Typer(
+    name="isoloop",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Fly flight-style thermal-control firmware against a leaking coolant loop.\n\n"
+        "\b\n"
+        "isoloop run ms22                  the 0.8 mm hole of Soyuz MS-22, noticed and closed off\n"
+        "isoloop scenarios                 what else is built in\n"
+        "isoloop run my.toml --seeds 1-20  your own scenario, twenty times\n"
+        "isoloop replay log.csv --map skab a recorded log through the same firmware\n\n"
+        "Exit codes: 0 every expectation held, 1 an expectation failed, 2 bad usage or input, 3 the target died."
+    ),
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output, errors included.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder that receives one folder a run.")]
+Target = Annotated[
+    str, typer.Option("--target", metavar="T", help="What runs the firmware: unix, unix32, pico, serial:PORT, rig:FILE.toml.")
+]
+OUT_DEFAULT = Path("isoloop-runs")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"isoloop {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)] = False,
+) -> None:
+    pass
+
+
+@app.command("run", no_args_is_help=False)
+def run_command(
+    scenarios: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="Built-in names or TOML files.", show_default=False)],
+    target: Target = "unix",
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Instead of the scenario's own seed.", show_default=False)] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="A-B", help="One run a seed, both ends included.", show_default=False)
+    ] = None,
+    repeat: Annotated[int, typer.Option("--repeat", metavar="N", help="Fly the same seed N times: flake detection.")] = 1,
+    out: Out = OUT_DEFAULT,
+    speed: Annotated[str, typer.Option("--speed", metavar="max|1x|Nx", help="How fast scenario time passes.")] = "max",
+    jobs: Annotated[int | None, typer.Option("--jobs", metavar="N", help="Runs at a time; default one a core.", show_default=False)] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit XML report.", show_default=False)] = None,
+    json: Json = False,
+) -> int:
+    """Fly scenarios closed loop and judge them by their expectations.
+
+    \b
+    isoloop run ms22
+    isoloop run ms22 ms21 pinhole --seeds 1-20 --jobs 2
+    isoloop run my.toml --out /tmp/runs --json
+    isoloop run ms22 --speed 1x        watch it in real time
+
+    Each run writes OUT/<scenario>-<target>-s<seed>[-rN]/ with summary.json, telemetry.csv, events.csv, truth.csv, link.bin and
+    report.html; a folder of that name is replaced whole.
+    """
+    from isoloop.cli.request import RunRequest
+    from isoloop.cli.run import run
+
+    request = RunRequest(scenarios, target, seed, seeds, repeat, out, speed, jobs, junit, json)
+    return run(request)
+
+
+@app.command("scenarios")
+def scenarios_command(json: Json = False) -> int:
+    """List the built-in scenarios, a line each."""
+    from isoloop.cli.scenarios import list_scenarios
+
+    return list_scenarios(json)
+
+
+@app.command("replay")
+def replay_command(
+    log: Annotated[Path, typer.Argument(metavar="LOG.csv", help="The recorded log.", show_default=False)],
+    map_: Annotated[
+        str, typer.Option("--map", metavar="MAP", help="Which column is which channel: a TOML file or a built-in name (skab).")
+    ],
+    target: Target = "unix",
+    out: Out = OUT_DEFAULT,
+    json: Json = False,
+) -> int:
+    """Feed a recorded log, open loop, through the firmware and report what it would have done.
+
+    \b
+    isoloop replay pump-test.csv --map skab
+    isoloop replay flight.csv --map my-loop.toml --json
+    """
+    from isoloop.cli.replay import replay
+
+    return replay(log, map_, target, out, json)
+
+
+@app.command("report")
+def report_command(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A folder that `run` or `replay` wrote.", show_default=False)],
+    json: Json = False,
+) -> int:
+    """Build (or rebuild) the HTML report of a run.
+
+    \b
+    isoloop report isoloop-runs/ms22-unix-s1
+    """
+    from isoloop.cli.report import report
+
+    return report(run_dir, json)
+
+
+@app.command("bench")
+def bench_command(
+    name: Annotated[str, typer.Argument(metavar="detector|cycle|emulator|link", help="Which figures.", show_default=False)],
+    full: Annotated[bool, typer.Option("--full", help="The whole measurement, however long.")] = False,
+    json: Json = False,
+) -> int:
+    """Measure, and compare with what is wanted.
+
+    \b
+    isoloop bench emulator             closed-loop ticks a second on one core
+
+    Exit code 1 when a figure that is not wall time misses.
+    """
+    from isoloop.cli.bench import bench
+
+    return bench(name, full, json)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Entry point of the console script: every ending is an exit code, and every refusal one sentence."""
+    argv = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = _invoke(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has left (`| head`): nothing is wrong and nothing can be said
+        code = _hang_up()
+    except Exception:
+        traceback.print_exc()
+        code = EXIT_BUG
+    sys.exit(code)
+
+
+def _invoke(argv: list[str]) -> int:
+    try:
+        result = app(args=argv, prog_name="isoloop", standalone_mode=False)
+    except IsoloopError as error:
+        return _refuse(argv, error.document(), str(error), error.exit_code)
+    except typer.TyperException as error:
+        text = error.format_message()
+        if "\n" in text:  # no arguments at all: the help is the message
+            print(text, file=sys.stderr)
+            return EXIT_INPUT
+        return _refuse(argv, {"file": None, "line": None, "key": None, "text": text}, f"{text} (see isoloop --help)", EXIT_INPUT)
+    except typer.Abort:
+        return EXIT_INTERRUPTED
+    except SystemExit:  # Typer's own answer to a broken pipe, with a code that means something else here
+        return _hang_up()
+    return result if isinstance(result, int) else EXIT_OK
+
+
+def _hang_up() -> int:
+    """Make the interpreter's last flush of standard output harmless."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return EXIT_OK
+
+
+def _refuse(argv: list[str], document: ErrorDocument, sentence: str, code: int) -> int:
+    """One sentence on stderr, or the one JSON document on stdout when `--json` was asked for."""
+    if "--json" in argv:
+        jsonout.emit({"ok": False, "error": document})
+    print(f"isoloop: {sentence}", file=sys.stderr)
+    return code

@@ -1,0 +1,109 @@
+"""`isoloop bench`: figures beside what is wanted of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from isoloop import jsonout
+from isoloop.errors import EXIT_EXPECTATION, EXIT_OK, NotYetError, UsageError
+from isoloop.schema import Scenario, load_scenario
+
+TICKS_A_SECOND_MIN = 10_000
+"""A thousand times real time at 10 Hz."""
+DAY_WALL_MAX_S = 90.0
+MS22_WALL_MAX_S = 3.0
+NOMINAL_CUT_S = 4 * 3600.0
+
+NOT_YET = ("detector", "cycle", "link")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure. `wall_time` rows depend on the machine: they are shown, and do not decide the exit code."""
+
+    name: str
+    value: float
+    unit: str
+    want: str
+    ok: bool
+    command: str
+    wall_time: bool = True
+
+
+def bench(name: str, full: bool, json: bool) -> int:
+    """Measure, print and return the exit code.
+
+    Raises:
+        UsageError: no such bench.
+        TargetError: the firmware died while it was measured.
+    """
+    if name in NOT_YET:
+        raise NotYetError(f"bench {name} is not there yet; bench emulator is")
+    if name != "emulator":
+        raise UsageError(f"no bench '{name}': one of detector, cycle, emulator, link")
+    rows: list[Row] = []
+    for measure in (_ms22_ticks, _nominal_ticks, _ms22_command):
+        rows += measure(full)
+        if not json:
+            _show(rows[-1])
+    if not json and not full:
+        print(f"cut: nominal-orbit to {NOMINAL_CUT_S / 3600:g} of its 24 h, the day's wall time in proportion; --full flies all of it")
+    if json:
+        shown = [{key: value for key, value in asdict(row).items() if key != "wall_time"} for row in rows]
+        jsonout.emit({"bench": name, "rows": shown})
+    return EXIT_OK if all(row.ok or row.wall_time for row in rows) else EXIT_EXPECTATION
+
+
+def _show(row: Row) -> None:
+    print(f"{row.name:<34} {row.value:>12,.4g} {row.unit:<8} want {row.want:<10} {'ok' if row.ok else 'MISSED'}   {row.command}", flush=True)
+
+
+def _ticks_a_second(scenario: Scenario) -> tuple[float, float]:
+    """Closed-loop ticks a second of one whole flight with its files written, and its wall time in s."""
+    from isoloop.flight import fly
+
+    with tempfile.TemporaryDirectory(prefix="isoloop-bench-") as folder:
+        started = time.perf_counter()
+        summary = fly(scenario, "unix", Path(folder), scenario.seed)
+        wall_s = time.perf_counter() - started
+    return summary["ticks"] / wall_s, wall_s
+
+
+def _row(label: str, rate: float) -> Row:
+    want = f">= {TICKS_A_SECOND_MIN}"
+    return Row(f"closed loop, {label}", rate, "ticks/s", want, rate >= TICKS_A_SECOND_MIN, "isoloop bench emulator")
+
+
+def _ms22_ticks(full: bool) -> list[Row]:
+    """A leak with isolation, long enough that starting up does not count."""
+    scenario = replace(load_scenario("ms22"), duration_s=3600.0)
+    _ticks_a_second(replace(scenario, duration_s=10.0))  # compiles what is compiled on first use
+    return [_row("ms22 on for 1 h", _ticks_a_second(scenario)[0])]
+
+
+def _nominal_ticks(full: bool) -> list[Row]:
+    scenario = load_scenario("nominal-orbit")
+    flown = scenario if full else replace(scenario, duration_s=NOMINAL_CUT_S)
+    rate, wall_s = _ticks_a_second(flown)
+    day_s = wall_s * scenario.duration_s / flown.duration_s
+    label = "nominal-orbit" if full else f"nominal-orbit, {NOMINAL_CUT_S / 3600:g} h"
+    day = Row("nominal-orbit, 24 h", day_s, "s", f"< {DAY_WALL_MAX_S:g}", day_s < DAY_WALL_MAX_S, "isoloop run nominal-orbit")
+    return [_row(label, rate), day]
+
+
+def _ms22_command(full: bool) -> list[Row]:
+    """The whole command as a user types it, imports and report included."""
+    with tempfile.TemporaryDirectory(prefix="isoloop-bench-") as folder:
+        started = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "isoloop", "run", "ms22", "--out", folder], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wall_s = time.perf_counter() - started
+    return [Row("isoloop run ms22, in all", wall_s, "s", f"< {MS22_WALL_MAX_S:g}", wall_s < MS22_WALL_MAX_S, "isoloop run ms22")]
+
+
