@@ -6,13 +6,13 @@
     pico       the release UF2 for the RP2040, `firmware/` frozen in
     mpy-cross  the compiler that belongs to them (bytecode version and all)
 
-`find()` never builds and `build()` builds only what is missing or stale; see docs/images.md.
+`find()` never builds, `refresh()` only freezes changed firmware anew, `build()` makes what is missing or stale; see docs/images.md.
 """
 
 from __future__ import annotations
 
-from isoloop.images.builder import IMAGES, build, find, info
+from isoloop.images.builder import IMAGES, build, find, info, refresh
 from isoloop.images.errors import ImageError
 from isoloop.images.store import ImageInfo
 
-__all__ = ["IMAGES", "ImageError", "ImageInfo", "build", "find", "info"]
+__all__ = ["IMAGES", "ImageError", "ImageInfo", "build", "find", "info", "refresh"]

@@ -37,6 +37,20 @@ def info(image: str, firmware: Path | None = None) -> ImageInfo | None:
     return store.load(image, _Key(image, firmware).image_id)
 
 
+def refresh(image: str, firmware: Path | None = None) -> Path | None:
+    """`find()`, after freezing the firmware anew when it is all that changed since the last build: two seconds instead of forty.
+
+    None when a whole build would be needed.
+
+    Raises:
+        ImageError: the firmware does not compile, or a tool has gone missing.
+    """
+    key = _Key(image, firmware)
+    if store.load(image, key.image_id) is None and not recipes.is_finished(image, key.base):
+        return None
+    return build([image], firmware=firmware)[image].path
+
+
 def build(
     images: Iterable[str] = DEFAULT_IMAGES, progress: Progress = lambda line: None, firmware: Path | None = None
 ) -> dict[str, ImageInfo]:

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +37,18 @@ include("$(MPY_DIR)/extmod/asyncio")
 include("firmware/manifest.py")
 module("build_id.py")
 """
+
+
+_FINISHED = "finished"
+
+
+def _build_dir(image: str, base_key: str) -> Path:
+    return cache_dir() / "build" / f"{image}-{base_key[:16]}"
+
+
+def is_finished(image: str, base_key: str) -> bool:
+    """True when this image's build folder holds a build that went well, so that another one costs little."""
+    return (_build_dir(image, base_key) / _FINISHED).is_file()
 
 
 @dataclass
@@ -70,15 +84,24 @@ class Workshop:
             }
         )
 
-    def build_dir(self, image: str) -> Path:
-        """The folder this image compiles in: kept for the next build when the last one went well, else emptied."""
-        folder = cache_dir() / "build" / f"{image}-{self.base_key[:16]}"
-        finished = folder / "finished"
-        if not finished.is_file():
+    @contextmanager
+    def build_dir(self, image: str) -> Iterator[Path]:
+        """The folder this image compiles in: kept for the next build when the last one ended, emptied when that was cut off halfway."""
+        folder = _build_dir(image, self.base_key)
+        finished = folder / _FINISHED
+        was_finished = finished.is_file()
+        if not was_finished:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
         finished.unlink(missing_ok=True)
-        return folder
+        try:
+            yield folder
+        except ImageError:
+            # A compiler said no, to firmware that somebody is editing most likely: what was compiled before is as good as ever.
+            if was_finished:
+                finished.touch()
+            raise
+        finished.touch()
 
     def make(self, what: str, *words: str | Path) -> None:
         """One `make` over all cores."""
@@ -116,52 +139,54 @@ def make_mpy_cross(shop: Workshop) -> Path:
 def make_unix(shop: Workshop, image: str) -> Path:
     """A unix port with the flags of UNIX_FLAGS."""
     make_mpy_cross(shop)
-    folder = shop.build_dir(image)
-    manifest = folder / "manifest.py"
-    manifest.write_text(_UNIX_MANIFEST)
-    shop.progress(f"compiling {image}")
-    places = (f"BUILD={folder}/build", f"MPY_LIB_DIR={shop.micropython}/isoloop-no-library", f"FROZEN_MANIFEST={manifest}")
-    shop.make(f"compiling {image}", "-C", shop.micropython / "ports/unix", "VARIANT=standard", *places, *UNIX_FLAGS[image])
-    (folder / "finished").touch()
-    program = folder / f"micropython-{image}"
-    shutil.copy2(folder / "build/micropython", program)
+    with shop.build_dir(image) as folder:
+        manifest = folder / "manifest.py"
+        manifest.write_text(_UNIX_MANIFEST)
+        shop.progress(f"compiling {image}")
+        places = (f"BUILD={folder}/build", f"MPY_LIB_DIR={shop.micropython}/isoloop-no-library", f"FROZEN_MANIFEST={manifest}")
+        shop.make(f"compiling {image}", "-C", shop.micropython / "ports/unix", "VARIANT=standard", *places, *UNIX_FLAGS[image])
+        program = folder / f"micropython-{image}"
+        shutil.copy2(folder / "build/micropython", program)
     return program
 
 
 def make_pico(shop: Workshop) -> Path:
     """The release UF2. Only the frozen part is compiled again when nothing but the firmware has changed."""
+    make_mpy_cross(shop)
+    with shop.build_dir("pico") as folder:
+        _lay_out_frozen(shop, folder / "frozen")
+        build = folder / "build"
+        if not (build / "Makefile").is_file():
+            _configure_pico(shop, folder / "frozen/manifest.py", build)
+        # The freezer compares time stamps and so misses a file that was deleted or moved; start it from nothing.
+        shutil.rmtree(build / "frozen_mpy", ignore_errors=True)
+        (build / "frozen_content.c").unlink(missing_ok=True)
+        shop.progress("compiling pico")
+        command = ["cmake", "--build", build, "--parallel", str(os.cpu_count() or 1)]
+        run_step("compiling pico", command, shop.log, env=shop.environment)
+        uf2 = folder / "isoloop-pico.uf2"
+        converter = shop.micropython / "tools/uf2conv.py"
+        command = [sys.executable, converter, "-f", UF2_FAMILY_RP2040, "-b", FLASH_BASE, "-c", "-o", uf2, build / "firmware.bin"]
+        run_step("converting pico to UF2", command, shop.log, env=shop.environment)
+    return uf2
+
+
+def _configure_pico(shop: Workshop, manifest: Path, build: Path) -> None:
     assert shop.pico_sdk is not None
     assert shop.tinyusb is not None
-    make_mpy_cross(shop)
-    folder = shop.build_dir("pico")
-    _lay_out_frozen(shop, folder / "frozen")
-    build = folder / "build"
-    if not (build / "Makefile").is_file():
-        shop.progress("configuring pico")
-        options = {
-            "MICROPY_BOARD": "RPI_PICO",
-            "PICO_SDK_PATH_OVERRIDE": shop.pico_sdk,
-            "PICO_TINYUSB_PATH": shop.tinyusb,
-            "PICO_NO_PICOTOOL": 1,
-            "MICROPY_LIB_DIR": shop.micropython / "isoloop-no-library",
-            "MICROPY_FROZEN_MANIFEST": folder / "frozen/manifest.py",
-            "Python3_EXECUTABLE": sys.executable,
-        }
-        port = shop.micropython / "ports/rp2"
-        command = ["cmake", "-G", "Unix Makefiles", "-S", port, "-B", build, *(f"-D{name}={value}" for name, value in options.items())]
-        run_step("configuring pico", command, shop.log, env=shop.environment)
-    # The freezer compares time stamps and so misses a file that was deleted or moved; start it from nothing.
-    shutil.rmtree(build / "frozen_mpy", ignore_errors=True)
-    (build / "frozen_content.c").unlink(missing_ok=True)
-    shop.progress("compiling pico")
-    command = ["cmake", "--build", build, "--parallel", str(os.cpu_count() or 1)]
-    run_step("compiling pico", command, shop.log, env=shop.environment)
-    uf2 = folder / "isoloop-pico.uf2"
-    converter = shop.micropython / "tools/uf2conv.py"
-    command = [sys.executable, converter, "-f", UF2_FAMILY_RP2040, "-b", FLASH_BASE, "-c", "-o", uf2, build / "firmware.bin"]
-    run_step("converting pico to UF2", command, shop.log, env=shop.environment)
-    (folder / "finished").touch()
-    return uf2
+    shop.progress("configuring pico")
+    options = {
+        "MICROPY_BOARD": "RPI_PICO",
+        "PICO_SDK_PATH_OVERRIDE": shop.pico_sdk,
+        "PICO_TINYUSB_PATH": shop.tinyusb,
+        "PICO_NO_PICOTOOL": 1,
+        "MICROPY_LIB_DIR": shop.micropython / "isoloop-no-library",
+        "MICROPY_FROZEN_MANIFEST": manifest,
+        "Python3_EXECUTABLE": sys.executable,
+    }
+    port = shop.micropython / "ports/rp2"
+    command = ["cmake", "-G", "Unix Makefiles", "-S", port, "-B", build, *(f"-D{name}={value}" for name, value in options.items())]
+    run_step("configuring pico", command, shop.log, env=shop.environment)
 
 
 def _lay_out_frozen(shop: Workshop, folder: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from isoloop.images import debian, patches
+from isoloop.images import patches
 from isoloop.images.debian import DebianPackage
 from isoloop.images.errors import ImageError
 from isoloop.images.hashing import text_sha256, tree_sha256, walk_files
