@@ -21,7 +21,7 @@ class Link:
         self.sequence = 0
         self.drained_at = 0
         self._head = 0
-        self._tail = 0
+        self._tail = 1  # one delimiter first, so that what a reset cut off does not swallow the first frame
         self._wrap = 0  # end of the bytes behind _head when _tail has gone back to the beginning, else 0
         self._packet_at = 0
 

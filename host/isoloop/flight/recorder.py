@@ -1,0 +1,103 @@
+"""The files of a run but summary and report, written while it flies."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, NoReturn
+
+from isoloop.dictionary import load_dictionary
+from isoloop.errors import OutputError
+from isoloop.flight.csv_rows import StructureCsv, quoted, seconds
+from isoloop.link.decoder import EventReport, LinkDecoder, Report
+
+LINK_NAME = "link.bin"
+TELEMETRY_NAME = "telemetry.csv"
+EVENTS_NAME = "events.csv"
+TRUTH_NAME = "truth.csv"
+_BUFFER_BYTES = 1 << 18
+
+
+class Recorder:
+    """Writes link.bin, telemetry.csv, events.csv and, where there is a truth, truth.csv into `folder`.
+
+    Every method raises OutputError when the disk is full or gone. Use as a context manager.
+    """
+
+    def __init__(self, folder: Path, truth_names: Sequence[str] = ()) -> None:
+        """
+        Args:
+            folder: made when it is not there; files of these names in it are overwritten.
+            truth_names: columns of truth.csv, the time among them; none: no such file.
+        """
+        self.decoder = LinkDecoder()
+        self._dictionary = load_dictionary()
+        self._folder = folder
+        self._housekeeping = self._dictionary.structures_by_name["housekeeping"]
+        self._truth_row = ",".join(["%.8g"] * len(truth_names)) + "\n"
+        self._csv = StructureCsv(self._housekeeping, self._dictionary)
+        with contextlib.ExitStack() as stack:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._link = stack.enter_context((folder / LINK_NAME).open("wb", buffering=_BUFFER_BYTES))
+                self._telemetry = stack.enter_context(_text_file(folder / TELEMETRY_NAME))
+                self._events = stack.enter_context(_text_file(folder / EVENTS_NAME))
+                self._truth = stack.enter_context(_text_file(folder / TRUTH_NAME)) if truth_names else None
+                self._telemetry.write(self._csv.header)
+                self._events.write("t_s,name,severity,fields,text\n")
+                if self._truth is not None:
+                    self._truth.write(",".join(truth_names) + "\n")
+            except OSError as error:
+                fail(folder, error)
+            self._files = stack.pop_all()
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self._files.close()
+        except OSError as error:
+            if kind is None:
+                fail(self._folder, error)
+
+    def downlink(self, data: bytes) -> list[Report]:
+        """Keep these bytes and what they complete; returns that."""
+        reports = self.decoder.feed(data)
+        try:
+            self._link.write(data)
+            for report in reports:
+                if isinstance(report, EventReport):
+                    self._events.write(self._event_row(report))
+                elif report.structure is self._housekeeping:
+                    self._telemetry.write(self._csv.row(report.time_ms, report.values))
+        except OSError as error:
+            fail(self._folder, error)
+        return reports
+
+    def truth(self, values: Sequence[float]) -> None:
+        """One row of the truth."""
+        assert self._truth is not None
+        try:
+            self._truth.write(self._truth_row % tuple(values))
+        except OSError as error:
+            fail(self._folder, error)
+
+    def _event_row(self, report: EventReport) -> str:
+        event = report.event
+        return f"{seconds(report.time_ms)},{event.name},{event.severity},{quoted(fields_text(report))},{quoted(event.text)}\n"
+
+
+def fields_text(report: EventReport) -> str:
+    """The values of an event as `name=value` pairs."""
+    return " ".join(f"{name}={value}" for name, value in report.texts(load_dictionary()).items())
+
+
+def _text_file(path: Path) -> IO[str]:
+    return path.open("w", encoding="utf-8", newline="\n", buffering=_BUFFER_BYTES)
+
+
+def fail(path: Path, error: OSError) -> NoReturn:
+    """Say that `path` cannot be written, and why (OutputError)."""
+    raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None
