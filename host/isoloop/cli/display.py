@@ -77,7 +77,7 @@ class Timeline:
         self._tick_s = scenario.tick_ms / 1000
         self._bar = Bar(scenario.name, scenario.ticks, on_stdout=True)
 
-    def on_event(self, t_s: float, name: str, severity: str, fields: Mapping[str, int | str | None]) -> None:
+    def on_event(self, t_s: float, name: str, severity: str, fields: Mapping[str, int | None]) -> None:
         """The firmware reported an event."""
         self._tell_plant(t_s)
         _line(t_s, severity, firmware_event(self._dictionary, name, fields))

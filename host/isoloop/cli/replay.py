@@ -8,7 +8,7 @@ from pathlib import Path
 
 from isoloop import jsonout
 from isoloop.cli.display import show_verdict
-from isoloop.cli.outdir import check_out, output_error, replace_run_dir
+from isoloop.cli.outdir import check_out, output_error
 from isoloop.cli.request import run_name
 from isoloop.cli.verdict import verdict_lines
 from isoloop.errors import EXIT_INTERRUPTED, EXIT_OK
@@ -24,15 +24,14 @@ def replay(log: Path, map_source: str, target: str, out: Path, json: bool) -> in
     from isoloop.replay import load_log
     from isoloop.replay import replay as fly_log
     from isoloop.report import build_report
-    from isoloop.targets import check_target
+    from isoloop.targets import open_target
 
     replay_map = load_map(map_source)
-    check_target(target)
+    open_target(target).close()
     recorded = load_log(log, replay_map)
     name = re.sub(r"[^\w .+-]", "_", log.stem).lstrip(".") or "log"
     folder = out / run_name(name, target, 0)
     check_out(out, [folder], recorded.duration_s)
-    replace_run_dir(folder)
     try:
         summary = fly_log(recorded, replay_map, target, folder)
         build_report(folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from isoloop import paths
 from isoloop.errors import InputError
-from isoloop.plant import PlantConfig
+from isoloop.plant.config import PlantConfig
 from isoloop.schema.event import Event, read_event
 from isoloop.schema.expect import Expectation, read_expect
 from isoloop.schema.names import DURATION_MAX_S, TICK_DEFAULT_MS, TICKS_MS
