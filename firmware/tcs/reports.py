@@ -15,9 +15,7 @@ def _u8(x):
 
 
 def _u8n(x):
-    if x == -0x40000000:
-        return 255
-    return 0 if x < 0 else 254 if x > 254 else x
+    return 255 if x < 0 or x > 255 else x
 
 
 HK_SIZE = 164
@@ -47,7 +45,7 @@ def pack_housekeeping(buffer, at, v):
     )
     pack_into(
         ">iiiBHHHHH", buffer, at + 107,
-        v[45], v[46], v[47], _u8(v[48]), _u16(v[49]), _u16(v[50]), _u16(v[51]), _u16(v[52]), _u16(v[53]),
+        v[45], v[46], v[47], _u8n(v[48]), _u16(v[49]), _u16(v[50]), _u16(v[51]), _u16(v[52]), _u16(v[53]),
     )
     pack_into(
         ">HHHiiBBBB", buffer, at + 130,

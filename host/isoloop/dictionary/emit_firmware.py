@@ -69,12 +69,10 @@ def render_reports(dictionary: Dictionary) -> str:
 
 def _saturator(type_name: str, nullable: bool) -> list[str]:
     low, high = TYPE_RANGES[type_name]
-    unknown = UNKNOWN_BY_TYPE[type_name]
-    lines = ["", f"def _{type_name}{'n' if nullable else ''}(x):"]
-    if nullable:
-        lines += ["    if x == -0x40000000:", f"        return {unknown}"]
-        low, high = (low + 1, high) if unknown < 0 else (low, high - 1)
-    return [*lines, f"    return {low} if x < {low} else {high} if x > {high} else x", ""]
+    if not nullable:
+        return ["", f"def _{type_name}(x):", f"    return {low} if x < {low} else {high} if x > {high} else x", ""]
+    # What does not fit is unknown, the firmware's own UNKNOWN among it.
+    return ["", f"def _{type_name}n(x):", f"    return {UNKNOWN_BY_TYPE[type_name]} if x < {low} or x > {high} else x", ""]
 
 
 def _pack_calls(structure: Structure) -> list[str]:
