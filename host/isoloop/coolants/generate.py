@@ -13,11 +13,13 @@ Sources, by coolant:
 
 from __future__ import annotations
 
+import importlib
 import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ZERO_C_K = 273.15
 HOST_STEP_K = 1
@@ -57,10 +59,13 @@ def fluids() -> list[Fluid]:
     ]
 
 
-def _perry_fluid(number: int, name: str, cas: str) -> Fluid:
-    import chemicals
-    from chemicals import vapor_pressure, volume
+def _library(module: str) -> Any:
+    """A module of the property library, imported only where tables are made."""
+    return importlib.import_module("chemicals" + (f".{module}" if module else ""))
 
+
+def _perry_fluid(number: int, name: str, cas: str) -> Fluid:
+    chemicals, vapor_pressure, volume = _library(""), _library("vapor_pressure"), _library("volume")
     density = volume.rho_data_Perry_8E_105_l.loc[cas]
     c1, c2, c3, c4 = (float(density[key]) for key in ("C1", "C2", "C3", "C4"))
     row = vapor_pressure.Psat_data_Perrys2_8.loc[cas]
@@ -85,8 +90,7 @@ def _perry_fluid(number: int, name: str, cas: str) -> Fluid:
 
 
 def _water_fluid() -> Fluid:
-    import chemicals
-
+    chemicals = _library("")
     cas = "7732-18-5"
     modulus_kpa = 1e3 * chemicals.iapws95_rho(293.15, 1e5) / (chemicals.iapws95_rho(293.15, 11e5) - chemicals.iapws95_rho(293.15, 1e5))
 
@@ -106,14 +110,12 @@ def _water_fluid() -> Fluid:
 
 
 def _cp_j_kg_k(cas: str) -> float:
-    import chemicals
-    from chemicals import heat_capacity
-
+    chemicals, heat_capacity = _library(""), _library("heat_capacity")
     if cas in heat_capacity.zabransky_dict_iso_s:
         molar_j_mol_k = heat_capacity.zabransky_dict_iso_s[cas].calculate(20.0 + ZERO_C_K)
     else:
         molar_j_mol_k = heat_capacity.CRC_standard_data.loc[cas]["Cpl"]
-    return float(molar_j_mol_k) / chemicals.MW(cas) * 1000.0
+    return float(molar_j_mol_k / chemicals.MW(cas) * 1000.0)
 
 
 def host_module(liquids: list[Fluid]) -> str:
@@ -133,7 +135,7 @@ def host_module(liquids: list[Fluid]) -> str:
 
 
 def _wrapped(key: str, cells: list[str]) -> list[str]:
-    rows = [", ".join(cells[i : i + 12]) for i in range(0, len(cells), 12)]
+    rows = [", ".join(cells[i : i + 9]) for i in range(0, len(cells), 9)]
     return [f'        "{key}": (', *(f"            {row}," for row in rows), "        ),"]
 
 
