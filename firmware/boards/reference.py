@@ -1,0 +1,18 @@
+"""Reference board: Raspberry Pi Pico with a sixteen-channel front end. Data, not logic.
+
+Channel order: p_comp_a p_comp_b p_comp_c p_pump p_rad1 p_rad2 p_rad3 p_cabin t_gas t_supply t_return t_rad1 t_rad2 t_rad3 t_bay v_ref.
+"""
+
+from array import array
+
+# 1 pressure (Pa), 2 temperature (milli-degC), 3 sensor supply; a calibration record overrides all three rows.
+KINDS = array("i", (1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 3))
+LOWS = array("i", (0, 0, 0, 0, 0, 0, 0, 0, -90000, -90000, -90000, -90000, -90000, -90000, -90000, 0))
+HIGHS = array("i", (250000, 250000, 250000, 400000, 600000, 600000, 600000, 250000, 90000, 90000, 90000, 90000, 90000, 90000, 90000, 0))
+
+# RP2040 converter: the codes 511, 1535, 2559 and 3583 are nine counts wide (FACTS). Sums of 16 conversions, measured and then ideal;
+# between the wide codes the others are a little narrow, so that both ends of the scale are right.
+ADC = (
+    0, 8176, 8192, 24560, 24576, 40944, 40960, 57328, 57344, 65520,
+    0, 8112, 8256, 24496, 24640, 40880, 41024, 57264, 57408, 65520,
+)

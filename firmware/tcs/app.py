@@ -1,0 +1,305 @@
+"""The flight application: board + parameters + stages, and one control cycle that reads like the way of a sample."""
+
+from array import array
+from micropython import const, heap_lock, heap_unlock
+
+from tcs import inventory_kernel as ik
+from tcs import sensing_kernel as sk
+from tcs.cabin_watch import CabinWatch
+from tcs.data_path import TRUSTED, DataPath
+from tcs.detector import Detector
+from tcs.diagnosis import Diagnosis
+from tcs.events import Events
+from tcs.flow_watch import FlowWatch
+from tcs.housekeeping import Housekeeping
+from tcs.inventory import Inventory
+from tcs.isolation import Isolation
+from tcs.leak_rate import LeakRate
+from tcs.link import Link, budget_bytes
+from tcs.params import Params
+from tcs.pump_watch import PumpWatch
+from tcs.sensing import UNKNOWN, Sensing
+from tcs.store import Store
+from tcs.tables import (
+    EV_ALLOCATION,
+    EV_BOOT,
+    EV_CABIN_LEAK,
+    EV_CHANNEL_STATUS,
+    EV_DATA_PATH_FAULT,
+    EV_FLOW_LOSS,
+    EV_INVENTORY_KNOWN,
+    EV_INVENTORY_UNKNOWN,
+    EV_LEAK_ALARM,
+    EV_LEAK_CLEARED,
+    EV_LEAK_SUSPECT,
+    EV_OVERRUN,
+    EV_PARAMETERS_LOADED,
+    EV_PUMP_FAULT,
+    EV_VALVE_CONFIRMED,
+    EV_VALVE_FAULT,
+    P_CLEAR_MS,
+    P_LINK_BAUD,
+    P_TICK_MS,
+    ST_LEAK_CLASS_CABIN_LEAK,
+    ST_LEAK_CLASS_COOLANT_LEAK,
+    ST_LEAK_CLASS_FLOW_LOSS,
+    ST_LEAK_CLASS_PUMP_FAULT,
+    ST_LEAK_CLASS_SENSOR_FAULT,
+    ST_LEAK_CLASS_VALVE_FAULT,
+    ST_VERDICT_LEAK,
+    ST_VERDICT_SUSPECT,
+)
+from tcs.telemetry import Telemetry
+from tcs.valves import Valves
+
+CALIBRATION_A = const(2)
+CALIBRATION_B = const(3)
+_P_PUMP = const(3)
+_P_RAD1 = const(4)
+_P_CABIN = const(7)
+_PUMP_BIT = const(0x4000)
+_ENABLE_BIT = const(0x8000)
+_EVENTS = const(64)
+WATCH_MS = 200  # period of the watches of pump and cabin
+
+
+class App:
+    """Composition root. board: the hal seam; kinds, lows, highs, adc: what the board file says, overlaid by the calibration record."""
+
+    def __init__(self, board, kinds, lows, highs, adc):
+        store = Store(board)
+        store.load_calibration(CALIBRATION_A, CALIBRATION_B, kinds, lows, highs)
+        loaded = Params()
+        loaded.load(store)
+        params = loaded.values
+        self.board = board
+        self.params = params
+        self.tick_ms = params[P_TICK_MS]
+        self.events = Events(_EVENTS)
+        self.link = Link(budget_bytes(params[P_LINK_BAUD], self.tick_ms))
+        board.link = self.link
+        self.telemetry = Telemetry(self.link, self.events, self.tick_ms)
+        self.sensing = Sensing(kinds, lows, highs, adc, params)
+        self.data_path = DataPath(params)
+        self.inventory = Inventory(params)
+        self.detector = Detector(params)
+        self.leak_rate = LeakRate(params, self.inventory.density_kg_m3)
+        self.valves = Valves(params)
+        self.isolation = Isolation(params, self.valves, self.events)
+        self.pump_watch = PumpWatch(params, WATCH_MS)
+        self.cabin_watch = CabinWatch(params, WATCH_MS)
+        self.flow_watch = FlowWatch(params) if kinds[_P_CABIN] == sk.KIND_FLOW else None
+        self.diagnosis = Diagnosis(params)
+        self.housekeeping = Housekeeping(self)
+        self.drive_word = 0
+        self.alloc_faults = 0
+        self.late_ticks = 0
+        self._last_tick = -1
+        self._status = array("i", bytes(4 * sk.CHANNELS))
+        self._inventory_status = -1
+        self._connected = -1
+        self._pump_was_on = True
+        self._was_suspect = False
+        self._suspect_until = -1
+        self._clear_ticks = params[P_CLEAR_MS] // self.tick_ms
+        self._boot = (loaded.source, loaded.sequence)
+        self._watch_ticks = WATCH_MS // self.tick_ms
+        self._has_cabin = kinds[_P_CABIN] == sk.KIND_PRESSURE
+
+    def run(self):
+        """Fly until the board stops."""
+        board = self.board
+        board.sample()
+        self.events.tick = board.tick
+        self.events.emit(EV_BOOT, board.reset_cause)
+        self.events.emit(EV_PARAMETERS_LOADED, self._boot[0], self._boot[1])
+        while True:
+            fed = self.guarded_cycle()
+            board.finish(self.drive_word, fed)
+            board.sample()
+
+    def guarded_cycle(self):
+        """One control cycle under heap_lock. A stage that allocates is caught here: counted, its result discarded, the drives stay as they were."""
+        heap_lock()
+        try:
+            self.cycle(self.board.tick)
+            fed = True
+        except MemoryError:
+            fed = False
+        heap_unlock()
+        if not fed:
+            if self.alloc_faults < 0xFFFF:
+                self.alloc_faults += 1
+            self.events.emit(EV_ALLOCATION, 0)
+        return fed
+
+    def cycle(self, tick):
+        """Sample -> drives, one tick."""
+        board = self.board
+        self._watch_clock(tick)
+        connected = self.valves.connected()
+        adapt = 0 if self._was_suspect else 1
+        changed = self.sensing.update(board.counts, board.fresh, tick, adapt, connected)
+        trusted = self._check_data_path(tick)
+        self._report_channels(changed, trusted)
+        self._report_inventory(self.inventory.update(self.sensing, connected, trusted))
+        verdict = self.detector.update(self.sensing, self.inventory, trusted, tick)
+        self._estimate(verdict, tick)
+        self._watch_others(trusted, tick)
+        is_leak = verdict == ST_VERDICT_LEAK
+        least_suspect = self._least_suspect() if is_leak else 0
+        self.isolation.step(is_leak, self._may_isolate(trusted), self.leak_rate.rate_ul_s, least_suspect, tick)
+        self._drive(tick)
+        self.diagnosis.judge()
+        self._report(verdict, tick)
+
+    def _watch_clock(self, tick):
+        self.events.tick = tick
+        late = tick - self._last_tick - 1
+        if late > 0 and self._last_tick >= 0:
+            self.late_ticks = min(0xFFFF, self.late_ticks + late)
+            self.events.emit(EV_OVERRUN, late)
+        self._last_tick = tick
+
+    def _check_data_path(self, tick):
+        kind = self.data_path.step(self.sensing, tick)
+        if kind >= 0:
+            self.events.emit(EV_DATA_PATH_FAULT, kind)
+            self.diagnosis.latch(ST_LEAK_CLASS_SENSOR_FAULT)
+        return self.data_path.state == TRUSTED
+
+    def _report_channels(self, changed, trusted):
+        if trusted:
+            self.diagnosis.watch_channels(self.sensing)
+        if not changed:
+            return
+        channel = 0
+        while channel < sk.CHANNELS:
+            if (changed >> channel) & 1:
+                status = self.sensing.status(channel)
+                if status != self._status[channel]:
+                    # While the path is not trusted its own event says it for all channels.
+                    if trusted or status == sk.OK:
+                        self.events.emit(EV_CHANNEL_STATUS, channel, status)
+                    self._status[channel] = status
+            channel += 1
+
+    def _report_inventory(self, status):
+        if status == self._inventory_status:
+            return
+        if status == ik.S_OK:
+            self.events.emit(EV_INVENTORY_KNOWN)
+        elif self._inventory_status == ik.S_OK:
+            self.events.emit(EV_INVENTORY_UNKNOWN, status - 1)  # ST_INVENTORY_REASON_*
+        self._inventory_status = status
+
+    def _estimate(self, verdict, tick):
+        detector = self.detector
+        if detector.new_base:
+            self.leak_rate.record(self.inventory.inventory_ul)
+        if verdict == ST_VERDICT_LEAK:
+            if self.diagnosis.latch(ST_LEAK_CLASS_COOLANT_LEAK):
+                self.leak_rate.begin(detector)
+                self.leak_rate.refine(detector, self.sensing, self.inventory, tick)
+                self.events.emit(EV_LEAK_ALARM, ST_LEAK_CLASS_COOLANT_LEAK, detector.stage, self.leak_rate.rate_ul_s, self.leak_rate.lost_ul)
+            elif detector.new_base:
+                self.leak_rate.refine(detector, self.sensing, self.inventory, tick)
+            elif self.inventory.status != ik.S_OK and tick % (100 // self.tick_ms) == 0 and self.valves.connected():
+                self.leak_rate.integrate(self.sensing)
+
+    def _watch_others(self, trusted, tick):
+        sensing = self.sensing
+        if tick % self._watch_ticks == 0:
+            p_pump = sensing.value(_P_PUMP) if trusted else UNKNOWN
+            if self.pump_watch.step(self.isolation.pump_on, p_pump, sensing.p_comp_pa, self._radiator_pa()):
+                self.events.emit(EV_PUMP_FAULT, self.pump_watch.fault)
+                self.diagnosis.latch(ST_LEAK_CLASS_PUMP_FAULT)
+            if self.pump_watch.sensor_disagrees:
+                self.diagnosis.latch(ST_LEAK_CLASS_SENSOR_FAULT)
+            if self._has_cabin and trusted and self.cabin_watch.step(sensing.value(_P_CABIN)):
+                self.diagnosis.latch(ST_LEAK_CLASS_CABIN_LEAK)
+                self.events.emit(EV_CABIN_LEAK, self.cabin_watch.rate_pa_s)
+        if self.flow_watch is not None:
+            fresh = (self.board.fresh >> _P_CABIN) & 1
+            if self.flow_watch.update(sensing.value(_P_CABIN), fresh, tick) == ST_VERDICT_LEAK and self.diagnosis.latch(ST_LEAK_CLASS_FLOW_LOSS):
+                self.events.emit(EV_FLOW_LOSS, self.flow_watch.flow_ul_s, self.flow_watch.baseline_ul_s)
+
+    def _radiator_pa(self):
+        total = 0
+        n = 0
+        rad = 0
+        connected = self.valves.connected()
+        while rad < 3:
+            value = self.sensing.value(_P_RAD1 + rad)
+            if value != UNKNOWN and (connected >> rad) & 1:
+                total += value
+                n += 1
+            rad += 1
+        return total // n if n else UNKNOWN
+
+    def _may_isolate(self, trusted):
+        """A leak that two sensors see; or that one sees and pump and radiators confirm; never on a path that is not trusted."""
+        votes = self.sensing.votes
+        return trusted and (votes >= 2 or (votes == 1 and self.detector.corroborated))
+
+    def _least_suspect(self):
+        """The radiator that stands highest: the one whose line carries the least of a leak."""
+        best = 2
+        highest = UNKNOWN
+        rad = 0
+        while rad < 3:
+            value = self.sensing.value(_P_RAD1 + rad)
+            if value > highest:
+                highest = value
+                best = rad
+            rad += 1
+        return best
+
+    def _drive(self, tick):
+        valves = self.valves
+        valves.step(self.board.switches, tick)
+        if valves.faulted:
+            valve = 0
+            while valve < 7:
+                if (valves.faulted >> valve) & 1:
+                    self.events.emit(EV_VALVE_FAULT, valve, valves.fault_kind[valve])
+                valve += 1
+            self.diagnosis.latch(ST_LEAK_CLASS_VALVE_FAULT)
+        if valves.confirmed:
+            valve = 0
+            while valve < 7:
+                if (valves.confirmed >> valve) & 1:
+                    self.events.emit(EV_VALVE_CONFIRMED, valve, valves.position[valve])
+                valve += 1
+        word = valves.drives
+        if word:
+            word |= _ENABLE_BIT
+            self.leak_rate.close()
+        if self.isolation.pump_on:
+            word |= _PUMP_BIT
+        self.drive_word = word
+        connected = valves.connected()
+        if connected != self._connected or self.isolation.pump_on != self._pump_was_on:
+            self._connected = connected
+            self._pump_was_on = self.isolation.pump_on
+            self.sensing.disturb()
+
+    def _report(self, verdict, tick):
+        is_suspect = verdict == ST_VERDICT_SUSPECT
+        if is_suspect and not self._was_suspect and tick > self._suspect_until:
+            self.events.emit(EV_LEAK_SUSPECT, self.detector.top_stage(), self.detector.top_permille)
+        if is_suspect:
+            self._suspect_until = tick + self._clear_ticks
+        elif tick == self._suspect_until and verdict != ST_VERDICT_LEAK:
+            self.events.emit(EV_LEAK_CLEARED)
+        self._was_suspect = is_suspect or verdict == ST_VERDICT_LEAK
+        telemetry = self.telemetry
+        is_urgent = is_suspect or (verdict == ST_VERDICT_LEAK and not self.housekeeping.is_settled(tick))
+        if telemetry.is_due(tick, is_urgent):
+            self.housekeeping.fill(telemetry.hk, verdict)
+            telemetry.report_housekeeping(tick)
+        elif self.events.count:
+            telemetry.report_events()
+        if tick % (60000 // self.tick_ms) == 0:
+            self.housekeeping.fill_platform(telemetry.platform)
+            telemetry.report_platform(tick)

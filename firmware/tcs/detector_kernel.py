@@ -1,0 +1,283 @@
+"""Detector kernels: a multi-rate bank of one-sided CUSUM tests on the compensated inventory.
+
+Stage j watches block means of 1, 3, 9, 27 ... base samples. Its statistic is Page's CUSUM on the drop between neighbouring block means less an
+allowance; the sum telescopes, so it is kept as (mean at the last zero) - (mean now) - allowance x time, which cannot drift and remembers where
+the excursion began, channel by channel. That memory answers what the excursion would be with each channel left out in turn.
+Restricted integer subset (docs/kernels.md); uL, Pa, milli-degC. Allocation-free.
+"""
+
+from micropython import const
+
+UNKNOWN = const(-0x40000000)
+
+# sample vector
+W_INVENTORY = const(0)
+W_PRESSURE = const(1)  # x3
+W_TEMP = const(4)  # x6, slots of the inventory kernel
+W_V_REF = const(10)  # counts with 6 fractional bits
+W_REFERENCE = const(11)
+WIDTH = const(12)
+
+STAGES = const(8)
+
+# detector state: globals, then one row a stage
+D_BASE_COUNT = const(0)
+D_BASE_SUM = const(1)  # x WIDTH
+D_BASE_TICKS = const(28)  # base samples so far
+D_EPOCH = const(29)  # counts changes that make the reference incomparable
+D_NOISE_UL = const(30)  # noise of one base sample, as seen
+D_NOISE_Q8 = const(31)
+D_TOP = const(32)  # the stage with the largest statistic
+D_TOP_PERMILLE = const(33)
+D_LAST_BLOCK_UL = const(34)
+D_STAGE = const(40)
+D_SAMPLE = const(53)  # the last base sample: it is the block mean of stage 0
+
+# stage row
+S_COUNT = const(0)
+S_SUM = const(1)  # x WIDTH
+S_MEAN = const(13)  # x WIDTH
+S_REF = const(25)  # x WIDTH
+S_BLOCKS = const(37)  # blocks since the reference
+S_EXCESS_UL = const(38)
+S_THRESHOLD_UL = const(39)
+S_STARTED = const(40)
+S_NEW = const(41)
+S_EPOCH = const(42)
+S_REF_EPOCH = const(43)
+S_STRIDE = const(44)
+D_SIZE = const(392)
+
+# configuration: globals, then one row a stage
+DC_BASE_TICKS = const(0)
+DC_NOISE_PA = const(1)
+DC_NOISE_MAX_PERMILLE = const(2)
+DC_STAGE = const(4)
+SC_PARENT = const(0)  # -1: the base samples
+SC_COUNT = const(1)
+SC_ALLOW_UL = const(2)  # a block
+SC_GAIN_PERMILLE = const(3)  # threshold per noise of a base sample
+SC_FLOOR_UL = const(4)
+SC_STRIDE = const(5)
+DC_SIZE = const(44)
+
+EXCESS_MAX_UL = const(1000000)
+
+
+def accumulate(sample: ptr32, st: ptr32, cfg: ptr32) -> int:
+    """One tick's vector. Returns 1 when a base sample is complete (call `detect` then)."""
+    n = st[D_BASE_COUNT] + 1
+    base = cfg[DC_BASE_TICKS]
+    if base == 1:
+        i = 0
+        while i < WIDTH:
+            st[D_SAMPLE + i] = sample[i]
+            i += 1
+        st[D_BASE_TICKS] += 1
+        return 1
+    i = 0
+    while i < WIDTH:
+        st[D_BASE_SUM + i] += sample[i]
+        i += 1
+    if n < base:
+        st[D_BASE_COUNT] = n
+        return 0
+    i = 0
+    while i < WIDTH:
+        st[D_SAMPLE + i] = st[D_BASE_SUM + i] // base
+        st[D_BASE_SUM + i] = 0
+        i += 1
+    st[D_BASE_COUNT] = 0
+    st[D_BASE_TICKS] += 1
+    return 1
+
+
+def detect(sensitivity_ul_kpa: int, votes: int, adapt: int, st: ptr32, cfg: ptr32) -> int:
+    """One base sample through the bank. Returns the largest statistic as permille of its threshold (0..100 000).
+
+    Thresholds are gain x noise + floor: noise is what the voting sensors leave (uL), never less than the sensors' rating and at most
+    DC_NOISE_MAX_PERMILLE of it; it follows the low-frequency noise seen while adapt is set.
+    """
+    if votes < 1:
+        votes = 1
+    rated = sensitivity_ul_kpa * cfg[DC_NOISE_PA] // 1000
+    if votes == 3:
+        rated = rated * 577 // 1000
+    elif votes == 2:
+        rated = rated * 707 // 1000
+    seen = st[D_NOISE_Q8] >> 8
+    noise = seen
+    if noise < rated:
+        noise = rated
+    limit = rated // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
+    if noise > limit:
+        noise = limit
+    st[D_NOISE_UL] = noise
+
+    top = 0
+    top_stage = 0
+    j = 0
+    while j < STAGES:
+        s = D_STAGE + j * S_STRIDE
+        c = DC_STAGE + j * SC_STRIDE
+        st[s + S_NEW] = 0
+        parent = cfg[c + SC_PARENT]
+        source = D_SAMPLE
+        ready = 1
+        if parent >= 0:
+            source = D_STAGE + parent * S_STRIDE + S_MEAN
+            ready = st[D_STAGE + parent * S_STRIDE + S_NEW]
+        if ready:
+            count = cfg[c + SC_COUNT]
+            n = st[s + S_COUNT]
+            if n == 0:
+                st[s + S_EPOCH] = st[D_EPOCH]
+            i = 0
+            if count == 1:
+                n = 1  # stage 0: the sample is its mean
+            else:
+                if n == 0:
+                    while i < WIDTH:
+                        st[s + S_SUM + i] = st[source + i]
+                        i += 1
+                else:
+                    while i < WIDTH:
+                        st[s + S_SUM + i] += st[source + i]
+                        i += 1
+                n += 1
+                if n == count:
+                    i = 0
+                    while i < WIDTH:
+                        st[s + S_MEAN + i] = st[s + S_SUM + i] // count
+                        i += 1
+            if n < count:
+                st[s + S_COUNT] = n
+            else:
+                st[s + S_COUNT] = 0
+                st[s + S_NEW] = 1
+                threshold = noise // 10 * cfg[c + SC_GAIN_PERMILLE] // 100 + cfg[c + SC_FLOOR_UL]
+                st[s + S_THRESHOLD_UL] = threshold
+                excess = 0
+                if st[s + S_STARTED]:
+                    blocks = st[s + S_BLOCKS] + 1
+                    if blocks > 1000000:
+                        blocks = 1000000
+                    st[s + S_BLOCKS] = blocks
+                    excess = st[s + S_REF] - st[s + S_MEAN]
+                    allowed = EXCESS_MAX_UL
+                    if blocks < 100000000 // (cfg[c + SC_ALLOW_UL] + 1):
+                        allowed = cfg[c + SC_ALLOW_UL] * blocks
+                    if excess > EXCESS_MAX_UL:
+                        excess = EXCESS_MAX_UL
+                    excess -= allowed
+                if excess <= 0:
+                    excess = 0
+                    st[s + S_STARTED] = 1
+                    st[s + S_BLOCKS] = 0
+                    i = 0
+                    while i < WIDTH:
+                        st[s + S_REF + i] = st[s + S_MEAN + i]
+                        i += 1
+                    st[s + S_REF_EPOCH] = st[s + S_EPOCH]
+                    if st[s + S_EPOCH] != st[D_EPOCH]:
+                        st[s + S_REF_EPOCH] = -1
+                st[s + S_EXCESS_UL] = excess
+                if j == 2 and adapt:
+                    # Low-frequency noise: mean absolute step between 1 s means; x 0.886 is their rms, x sqrt(10) a base sample's, if white.
+                    step = st[s + S_MEAN] - st[D_LAST_BLOCK_UL]
+                    if step < 0:
+                        step = 0 - step
+                    if step > 100000:
+                        step = 100000
+                    st[D_NOISE_Q8] += ((step * 280 // 100 << 8) - st[D_NOISE_Q8]) >> 8
+                if j == 2:
+                    st[D_LAST_BLOCK_UL] = st[s + S_MEAN]
+        threshold = st[s + S_THRESHOLD_UL]
+        if threshold > 0:
+            excess = st[s + S_EXCESS_UL] * 1000 // threshold
+            if excess > top:
+                top = excess
+                top_stage = j
+        j += 1
+    if top > 100000:
+        top = 100000
+    st[D_TOP] = top_stage
+    st[D_TOP_PERMILLE] = top
+    return top
+
+
+def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope: ptr32) -> int:
+    """What is left of a stage's excess (uL) when the one channel that explains most of it is left out.
+
+    A pressure sensor left out: the others alone. A temperature left out: its change replaced by what its neighbours show (radiators by the
+    other radiators, supply by return, return by supply, gas by return). The supply reference left out: held at its value at the start.
+    slope: uL per kelvin of each temperature slot, then (6, 7) the voted pressure in Pa and the count of converter units in a volt of v_ref.
+    """
+    s = D_STAGE + stage * S_STRIDE
+    ref = s + S_REF
+    now = s + S_MEAN
+    excess = st[s + S_EXCESS_UL]
+    least = excess
+    n = (members & 1) + ((members >> 1) & 1) + ((members >> 2) & 1)
+    if n >= 2:
+        total = 0
+        i = 0
+        while i < 3:
+            if (members >> i) & 1:
+                total += st[ref + W_PRESSURE + i] - st[now + W_PRESSURE + i]
+            i += 1
+        i = 0
+        while i < 3:
+            if (members >> i) & 1:
+                drop = st[ref + W_PRESSURE + i] - st[now + W_PRESSURE + i]
+                # mean of the others less mean of all
+                rest = (total - drop) // (n - 1) - total // n
+                if rest > 20000:
+                    rest = 20000
+                elif rest < -20000:
+                    rest = -20000
+                rest = excess + sensitivity_ul_kpa // 10 * rest // 100
+                if rest < least:
+                    least = rest
+            i += 1
+    i = 0
+    while i < 6:
+        own = st[now + W_TEMP + i] - st[ref + W_TEMP + i]
+        if i >= 3:
+            near = 0
+            j = 3
+            while j < 6:
+                if j != i:
+                    near += st[now + W_TEMP + j] - st[ref + W_TEMP + j]
+                j += 1
+            near = near >> 1
+        elif i == 2:
+            near = st[now + W_TEMP + 1] - st[ref + W_TEMP + 1]
+        else:
+            near = st[now + W_TEMP + 2] - st[ref + W_TEMP + 2]
+        own -= near
+        if own > 20000:
+            own = 20000
+        elif own < -20000:
+            own = -20000
+        rest = excess + slope[i] // 10 * own // 100
+        if rest < least:
+            least = rest
+        i += 1
+    # The supply reference scales every channel at once.
+    own = st[now + W_V_REF] - st[ref + W_V_REF]
+    if own != 0:
+        if own > 100000:
+            own = 100000
+        elif own < -100000:
+            own = -100000
+        total = (sensitivity_ul_kpa // 10) * ((slope[6] + 31250) // 1000)
+        i = 0
+        while i < 6:
+            total += slope[i] // 100 * ((st[now + W_TEMP + i] + 112500) // 100)
+            i += 1
+        # total: uL * 10 for a relative change of 1 -> per q6 count
+        rest = excess - total // 1000 * own // 210
+        if rest < least:
+            least = rest
+    return least

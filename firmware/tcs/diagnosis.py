@@ -1,0 +1,82 @@
+"""Diagnosis: one word for what is wrong, refined as the evidence comes in; alarms latch, their cause is re-judged every cycle."""
+
+from array import array
+from micropython import const
+
+from tcs import sensing_kernel as sk
+from tcs.tables import (
+    P_TICK_MS,
+    ST_LEAK_CLASS_ACCUMULATOR_GAS_LOSS,
+    ST_LEAK_CLASS_CABIN_LEAK,
+    ST_LEAK_CLASS_COOLANT_LEAK,
+    ST_LEAK_CLASS_FLOW_LOSS,
+    ST_LEAK_CLASS_NONE,
+    ST_LEAK_CLASS_PUMP_FAULT,
+    ST_LEAK_CLASS_SENSOR_FAULT,
+    ST_LEAK_CLASS_VALVE_FAULT,
+)
+
+# Highest first: the order of INTERFACES where several hold.
+PRIORITY = (
+    ST_LEAK_CLASS_CABIN_LEAK,
+    ST_LEAK_CLASS_COOLANT_LEAK,
+    ST_LEAK_CLASS_ACCUMULATOR_GAS_LOSS,
+    ST_LEAK_CLASS_PUMP_FAULT,
+    ST_LEAK_CLASS_VALVE_FAULT,
+    ST_LEAK_CLASS_FLOW_LOSS,
+    ST_LEAK_CLASS_SENSOR_FAULT,
+)
+_CONFIRM_MS = const(1000)
+_START_MS = const(5000)
+
+
+class Diagnosis:
+    """.alarms: mask of latched classes (bit = ST_LEAK_CLASS_*); .leak_class: the one that speaks. Allocation-free."""
+
+    def __init__(self, params):
+        self.alarms = 0
+        self.leak_class = ST_LEAK_CLASS_NONE
+        self._confirm_ticks = _CONFIRM_MS // params[P_TICK_MS]
+        self._start_ticks = _START_MS // params[P_TICK_MS]
+        self._bad_ticks = array("i", bytes(4 * sk.CHANNELS))
+        self._ticks = 0
+        self._was_unfit = False
+
+    def latch(self, leak_class):
+        """Raise an alarm; True when it is new."""
+        bit = 1 << leak_class
+        if self.alarms & bit:
+            return False
+        self.alarms |= bit
+        return True
+
+    def watch_channels(self, sensing):
+        """One tick: latches sensor_fault when a fitted channel has been bad for a second; start-up apart. True when new."""
+        if self._ticks < self._start_ticks:
+            self._ticks += 1
+            return False
+        unfit = sensing.unfit()
+        if unfit == 0 and not self._was_unfit:
+            return False
+        self._was_unfit = unfit != 0
+        is_new = False
+        channel = 0
+        bad_ticks = self._bad_ticks
+        while channel < sk.CHANNELS:
+            if not (unfit >> channel) & 1:
+                bad_ticks[channel] = 0
+            elif bad_ticks[channel] < self._confirm_ticks:
+                bad_ticks[channel] += 1
+                if bad_ticks[channel] == self._confirm_ticks and self.latch(ST_LEAK_CLASS_SENSOR_FAULT):
+                    is_new = True
+            channel += 1
+        return is_new
+
+    def judge(self):
+        """The class that speaks now."""
+        self.leak_class = ST_LEAK_CLASS_NONE
+        for leak_class in PRIORITY:
+            if (self.alarms >> leak_class) & 1:
+                self.leak_class = leak_class
+                break
+        return self.leak_class

@@ -1,0 +1,90 @@
+"""Inventory: what the compensator pressure and the temperatures say about the coolant on board, as at 20 C."""
+
+from array import array
+from micropython import const
+
+from tcs import coolant_tables
+from tcs import inventory_kernel as ik
+from tcs import sensing_kernel as sk
+from tcs.tables import (
+    P_COOLANT,
+    P_GAS_MAX_ML,
+    P_GAS_MIN_ML,
+    P_GAS_NOMINAL_ML,
+    P_GAS_PV_MJ,
+    P_GAS_RELAX_MS,
+    P_T_LAG_MS,
+    P_TICK_MS,
+    P_VOLUME_RAD1_ML,
+    P_VOLUME_RAD2_ML,
+    P_VOLUME_RAD3_ML,
+    P_VOLUME_RETURN_ML,
+    P_VOLUME_SUPPLY_ML,
+)
+
+UNKNOWN = ik.UNKNOWN
+_STOP_MARGIN_ML = const(100)
+_EMPTY_PA = const(3000)
+# Sensing channels of the temperature slots: gas, supply, return, rad1, rad2, rad3 stand in this order from here on.
+_T_GAS_CHANNEL = const(8)
+
+
+class Inventory:
+    """.inventory_ul (UNKNOWN unless .status is ik.S_OK), .gas_ul, .sensitivity_ul_kpa; .state as laid out in the kernel."""
+
+    def __init__(self, params):
+        self.state = array("i", bytes(4 * ik.I_SIZE))
+        self.status = ik.S_NO_PRESSURE
+        self.inventory_ul = UNKNOWN
+        self._cfg = _config(params)
+        self.density_kg_m3 = coolant_tables.DENSITY_20_KG_M3[params[P_COOLANT]]
+
+    def update(self, sensing, connected, trusted):
+        """One tick. connected: mask of radiator segments open to the compensator; trusted False: the data path is not. Returns the status."""
+        state = self.state
+        values = sensing.state
+        slot = 0
+        at = _T_GAS_CHANNEL * sk.ST_STRIDE + sk.ST_VALUE
+        while slot < ik.SLOTS:
+            state[ik.I_TEMP_MC + slot] = values[at]
+            at += sk.ST_STRIDE
+            slot += 1
+        pressure = sensing.p_comp_pa if trusted else UNKNOWN
+        status = ik.account(pressure, connected, sensing.members, state, self._cfg)
+        self.status = status
+        self.inventory_ul = state[ik.I_INVENTORY_UL] if status == ik.S_OK else UNKNOWN
+        return status
+
+    def sensitivity_ul_kpa(self):
+        """Gas volume a kilopascal of compensator pressure."""
+        return self.state[ik.I_SENSITIVITY_UL_KPA]
+
+
+def _config(params):
+    expansion = coolant_tables.EXPANSION_PPM[params[P_COOLANT]]
+    vapour = coolant_tables.VAPOUR_PRESSURE_PA[params[P_COOLANT]]
+    points = len(expansion)
+    cfg = array("i", bytes(4 * (ik.C_TABLE + 2 * points)))
+    cfg[ik.C_GAS_PV_MJ] = params[P_GAS_PV_MJ]
+    cfg[ik.C_GAS_MAX_ML] = params[P_GAS_MAX_ML]
+    cfg[ik.C_GAS_MIN_ML] = params[P_GAS_MIN_ML]
+    cfg[ik.C_GAS_NOMINAL_ML] = params[P_GAS_NOMINAL_ML]
+    in_compensator = params[P_GAS_MAX_ML] - params[P_GAS_NOMINAL_ML]
+    cfg[ik.C_VOLUME_ML + ik.T_SUPPLY] = params[P_VOLUME_SUPPLY_ML]
+    cfg[ik.C_VOLUME_ML + ik.T_RETURN] = max(0, params[P_VOLUME_RETURN_ML] - in_compensator)
+    cfg[ik.C_VOLUME_ML + ik.T_RAD1] = params[P_VOLUME_RAD1_ML]
+    cfg[ik.C_VOLUME_ML + ik.T_RAD1 + 1] = params[P_VOLUME_RAD2_ML]
+    cfg[ik.C_VOLUME_ML + ik.T_RAD1 + 2] = params[P_VOLUME_RAD3_ML]
+    cfg[ik.C_LAG_TICKS] = max(1, params[P_T_LAG_MS] // params[P_TICK_MS])
+    # 1.4 times the relaxation: the zero of the lead that undoes the polytropic response.
+    cfg[ik.C_GAS_LOW_TICKS] = max(1, params[P_GAS_RELAX_MS] * 7 // 5 // params[P_TICK_MS])
+    cfg[ik.C_TABLE_START_MC] = coolant_tables.FIRST_MDEGC[params[P_COOLANT]]
+    cfg[ik.C_TABLE_POINTS] = points
+    cfg[ik.C_MARGIN_ML] = min(_STOP_MARGIN_ML, params[P_GAS_MAX_ML] // 20)
+    cfg[ik.C_EMPTY_PA] = _EMPTY_PA
+    i = 0
+    while i < points:
+        cfg[ik.C_TABLE + i] = expansion[i]
+        cfg[ik.C_TABLE + points + i] = vapour[i]
+        i += 1
+    return cfg

@@ -1,0 +1,217 @@
+"""Inventory kernels: compensator pressure and temperatures -> coolant volume as at 20 C, in uL.
+
+inventory = lines full of liquid at their temperatures + compensator liquid (its volume less the gas), each times density / density(20 C).
+The gas volume follows from p V = n R T with T between the measured wall and the adiabat: the gas relaxes to its wall with a time constant of
+10 s, so an apparent isothermal change is V = V_app - (2/7) (V_app - lowpass(V_app, 14 s)); 2/7 and 14 s follow from gamma = 1.4 (docs/inventory.md).
+Restricted integer subset (docs/kernels.md); uL, Pa, milli-degC, ppm. Allocation-free.
+"""
+
+from micropython import const
+
+UNKNOWN = const(-0x40000000)
+
+# temperature slots
+T_GAS = const(0)
+T_SUPPLY = const(1)
+T_RETURN = const(2)
+T_RAD1 = const(3)
+SLOTS = const(6)
+
+# state
+I_STATUS = const(0)
+I_INVENTORY_UL = const(1)  # continuous: steps of the data or of the configuration taken out
+I_RAW_UL = const(2)  # as computed this tick
+I_OFFSET_UL = const(3)  # raw - continuous
+I_GAS_UL = const(4)
+I_SENSITIVITY_UL_KPA = const(5)  # V / p
+I_MASK = const(6)  # data and configuration that the last value rested on
+I_GAS_LOW_Q6 = const(7)  # low-passed apparent gas volume
+I_STARTED = const(8)
+I_TEMP_MC = const(10)  # x6: in; milli-degC or UNKNOWN
+I_LOW_Q8 = const(16)  # x6: low-passed, for the sensor's lag
+I_BEST_MC = const(22)  # x6: lag-corrected or substituted
+I_SUBSTITUTE_MC = const(28)  # x6: own less neighbour when it failed
+I_SEEN = const(34)  # x6: has ever been known
+I_GONE = const(40)  # x6: substituted now
+I_SLOPE_UL_K = const(46)  # x6: inventory per kelvin of this channel
+I_SIZE = const(54)
+
+# status
+S_OK = const(0)
+S_BOTTOMED = const(1)  # no gas volume left to give: pressure says nothing about the volume
+S_OVER_RANGE = const(2)  # hot stop: liquid-full
+S_NO_PRESSURE = const(3)
+S_NO_TEMPERATURE = const(4)
+S_EMPTY = const(5)  # agreeing sensors at the vapour pressure
+
+# configuration
+C_GAS_PV_MJ = const(0)  # p V at 20 C, mJ = kPa mL
+C_GAS_MAX_ML = const(1)
+C_GAS_MIN_ML = const(2)
+C_GAS_NOMINAL_ML = const(3)
+C_VOLUME_ML = const(4)  # x6, slots as above; gas 0; return without the compensator
+C_LAG_TICKS = const(10)
+C_GAS_LOW_TICKS = const(11)
+C_TABLE_START_MC = const(12)
+C_TABLE_POINTS = const(13)
+C_MARGIN_ML = const(14)  # to the stops
+C_EMPTY_PA = const(15)  # above the vapour pressure
+C_TABLE = const(16)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
+TABLE_STEP_MC = const(5000)
+
+
+def account(pressure: int, connected: int, mask: int, st: ptr32, cfg: ptr32) -> int:
+    """One tick. pressure: voted, Pa or UNKNOWN; connected: mask of segments open to the compensator; mask: data that the pressure rests on.
+
+    Returns the status; the values stand in `st`. A change of what the value rests on is taken out as a step: the continuous inventory loses one
+    tick of truth, never more.
+    """
+    # Temperatures: sensor lag taken out by a first-order lead; a failed one follows its neighbours with the offset it had.
+    i = 0
+    known = 0
+    while i < SLOTS:
+        t = st[I_TEMP_MC + i]
+        if t != UNKNOWN:
+            known |= 1 << i
+            if st[I_SEEN + i] == 0 or st[I_GONE + i]:
+                st[I_LOW_Q8 + i] = t << 8
+                st[I_SEEN + i] = 1
+                st[I_GONE + i] = 0
+            low = st[I_LOW_Q8 + i]
+            low += ((t << 8) - low) // cfg[C_LAG_TICKS]
+            st[I_LOW_Q8 + i] = low
+            st[I_BEST_MC + i] = t + t - (low >> 8)
+        i += 1
+    if known & 62 == 0:
+        st[I_STATUS] = S_NO_TEMPERATURE
+        return S_NO_TEMPERATURE
+    mask = (mask << 9) | (connected << 6) | known
+    if known != 63:
+        i = 0
+        while i < SLOTS:
+            if (known >> i) & 1 == 0:
+                total = 0
+                n = 0
+                if i >= T_RAD1:
+                    j = T_RAD1
+                    while j < SLOTS:
+                        if (known >> j) & 1:
+                            total += st[I_BEST_MC + j]
+                            n += 1
+                        j += 1
+                elif i == T_SUPPLY:
+                    if known & 4:
+                        total = st[I_BEST_MC + T_RETURN]
+                        n = 1
+                elif known & 2 and i == T_RETURN:
+                    total = st[I_BEST_MC + T_SUPPLY]
+                    n = 1
+                elif known & 4:
+                    total = st[I_BEST_MC + T_RETURN]
+                    n = 1
+                if n == 0:
+                    j = T_SUPPLY
+                    while j < SLOTS:
+                        if (known >> j) & 1:
+                            total += st[I_BEST_MC + j]
+                            n += 1
+                        j += 1
+                t = total // n
+                if st[I_GONE + i] == 0:
+                    st[I_GONE + i] = 1
+                    st[I_SUBSTITUTE_MC + i] = 0
+                    if st[I_SEEN + i]:
+                        st[I_SUBSTITUTE_MC + i] = st[I_BEST_MC + i] - t
+                st[I_BEST_MC + i] = t + st[I_SUBSTITUTE_MC + i]
+            i += 1
+
+    if pressure == UNKNOWN:
+        st[I_STATUS] = S_NO_PRESSURE
+        return S_NO_PRESSURE
+    if pressure < 100:
+        pressure = 100
+
+    # Gas volume, uL: pv * 1e6 / p by long division in base 100, so that no step leaves 30 bits.
+    t = st[I_BEST_MC + T_GAS] - 20000
+    ppm = t * 3411 // 1000
+    pv = cfg[C_GAS_PV_MJ]
+    pv += (pv // 1000) * (ppm // 4) // 250
+    gas = pv // pressure
+    part = pv - gas * pressure
+    if gas > 900:
+        gas = 900
+        part = 0
+    i = 0
+    while i < 3:
+        part = part * 100
+        digit = part // pressure
+        part -= digit * pressure
+        gas = gas * 100 + digit
+        i += 1
+    status = S_OK
+    gas_max_ul = cfg[C_GAS_MAX_ML] * 1000
+    if gas > gas_max_ul - cfg[C_MARGIN_ML] * 1000:
+        status = S_BOTTOMED
+    elif gas < (cfg[C_GAS_MIN_ML] + cfg[C_MARGIN_ML]) * 1000:
+        status = S_OVER_RANGE
+
+    if gas > gas_max_ul + gas_max_ul // 4:
+        gas = gas_max_ul + gas_max_ul // 4
+    low = st[I_GAS_LOW_Q6]
+    if st[I_STARTED] == 0:
+        low = gas << 6
+    low += ((gas << 6) - low) // cfg[C_GAS_LOW_TICKS]
+    st[I_GAS_LOW_Q6] = low
+    gas -= (gas - (low >> 6)) * 2 // 7
+    st[I_GAS_UL] = gas
+    st[I_SENSITIVITY_UL_KPA] = (gas // pressure) * 1000 + (gas % pressure) * 100 // pressure * 10
+
+    # Liquid: each line's volume, and what the compensator holds, as at 20 C.
+    inventory = 0
+    liquid = gas_max_ul - gas
+    last = cfg[C_TABLE_POINTS] - 2
+    i = T_SUPPLY
+    while i < SLOTS:
+        t = st[I_BEST_MC + i] - cfg[C_TABLE_START_MC]
+        j = t // TABLE_STEP_MC
+        if j < 0:
+            j = 0
+        elif j > last:
+            j = last
+        t -= j * TABLE_STEP_MC
+        if t > 20000:
+            t = 20000
+        elif t < -20000:
+            t = -20000
+        ppm = cfg[C_TABLE + j]
+        slope = cfg[C_TABLE + j + 1] - ppm
+        ppm += slope * t // TABLE_STEP_MC
+        volume = cfg[C_VOLUME_ML + i]
+        if i >= T_RAD1 and (connected >> (i - T_RAD1)) & 1 == 0:
+            volume = 0
+        inventory += volume * 1000 + volume * (ppm // 1000) + volume * (ppm % 1000) // 1000
+        if i == T_RETURN:
+            volume = liquid // 1000
+            inventory += liquid + volume * (ppm // 1000) + volume * (ppm % 1000) // 1000
+            volume += cfg[C_VOLUME_ML + i]
+            # At the vapour pressure, agreeing sensors mean a loop without gas pressure, not three broken sensors.
+            vapour = cfg[C_TABLE + cfg[C_TABLE_POINTS] + j]
+            vapour += (cfg[C_TABLE + cfg[C_TABLE_POINTS] + j + 1] - vapour) // 64 * (t // 80)
+            if pressure < vapour + cfg[C_EMPTY_PA] and status == S_BOTTOMED:
+                status = S_EMPTY
+        st[I_SLOPE_UL_K + i] = volume * slope // 5000
+        i += 1
+    # 1 K of gas is V / T.
+    st[I_SLOPE_UL_K + T_GAS] = 0 - gas * 10 // 2931
+
+    st[I_RAW_UL] = inventory
+    if st[I_STARTED] == 0:
+        st[I_STARTED] = 1
+        st[I_OFFSET_UL] = 0
+        st[I_INVENTORY_UL] = inventory
+    elif mask != st[I_MASK]:
+        st[I_OFFSET_UL] = inventory - st[I_INVENTORY_UL]
+    st[I_MASK] = mask
+    st[I_INVENTORY_UL] = inventory - st[I_OFFSET_UL]
+    st[I_STATUS] = status
+    return status

@@ -1,0 +1,132 @@
+"""Isolation: a leak verdict -> bypass open, radiators shut, pump off where it must be. Hysteretic, latched, explained by events.
+
+Nothing here opens a radiator again. Passive mode evaluates and reports what it would have done, once, and moves nothing.
+"""
+
+from micropython import const
+
+from tcs import valves as vb
+from tcs.tables import (
+    EV_ISOLATION_COMMANDED,
+    EV_ISOLATION_COMPLETE,
+    EV_ISOLATION_INCOMPLETE,
+    EV_PUMP_COMMANDED,
+    P_BURST_UL_S,
+    P_CONFIRM_MS,
+    P_MODE,
+    P_TICK_MS,
+    ST_ISOLATION_CLOSING,
+    ST_ISOLATION_INCOMPLETE,
+    ST_ISOLATION_ISOLATED,
+    ST_ISOLATION_NORMAL,
+    ST_ISOLATION_OPENING_BYPASS,
+    ST_ISOLATION_REASON_BURST,
+    ST_ISOLATION_REASON_LEAK,
+    ST_MODE_ARMED,
+    ST_MODE_INHIBITED,
+    ST_PUMP_REASON_BURST,
+    ST_PUMP_REASON_LAST_PAIR,
+)
+
+_ALL_SEGMENTS = const(7)
+
+
+class Isolation:
+    """.state (ST_ISOLATION_*), .pump_on, .commanded (would-be in passive mode), .passive. Allocation-free.
+
+    confirm_ms is the dwell in: the verdict must stand that long, except for a burst. There is no dwell out to a re-opening: only the ground re-arms.
+    """
+
+    def __init__(self, params, valves, events):
+        self._valves = valves
+        self._events = events
+        self._tick_ms = params[P_TICK_MS]
+        self._confirm_ticks = params[P_CONFIRM_MS] // params[P_TICK_MS]
+        self._burst_ul_s = params[P_BURST_UL_S]
+        self.mode = params[P_MODE]
+        self.state = ST_ISOLATION_NORMAL
+        self.pump_on = True
+        self.commanded = False
+        self._since_tick = 0
+        self._standing_ticks = 0
+        self._last_segment = 2
+
+    def step(self, is_leak, may_isolate, rate_ul_s, least_suspect, tick):
+        """One tick.
+
+        is_leak: the latched verdict; may_isolate: it rests on more than one channel and on a trusted path; rate_ul_s: what a burst is judged by;
+        least_suspect: radiator to close last, 0..2.
+        """
+        state = self.state
+        if state == ST_ISOLATION_NORMAL:
+            self._watch(is_leak and may_isolate, rate_ul_s, least_suspect, tick)
+        elif state == ST_ISOLATION_OPENING_BYPASS:
+            self._open_bypass(tick)
+        elif state == ST_ISOLATION_CLOSING:
+            self._close(tick)
+        elif state == ST_ISOLATION_INCOMPLETE:
+            if self._valves.connected() == 0:
+                self._finish(ST_ISOLATION_ISOLATED, tick)
+
+    def _watch(self, stands, rate_ul_s, least_suspect, tick):
+        if not stands or self.commanded or self.mode == ST_MODE_INHIBITED:
+            self._standing_ticks = 0
+            return
+        is_burst = rate_ul_s >= self._burst_ul_s
+        if self._standing_ticks < self._confirm_ticks and not is_burst:
+            self._standing_ticks += 1
+            return
+        self.commanded = True
+        self._since_tick = tick
+        reason = ST_ISOLATION_REASON_BURST if is_burst else ST_ISOLATION_REASON_LEAK
+        is_passive = self.mode != ST_MODE_ARMED
+        self._events.emit(EV_ISOLATION_COMMANDED, _ALL_SEGMENTS, reason, 1 if is_passive else 0)
+        if is_passive:
+            return
+        self._last_segment = least_suspect
+        self._valves.command(vb.BYPASS, vb.OPEN, tick)
+        if is_burst:
+            self._stop_pump(ST_PUMP_REASON_BURST)
+            self._close_pairs(-1, tick)
+            self._enter(ST_ISOLATION_CLOSING)
+        else:
+            self._close_pairs(least_suspect, tick)
+            self._enter(ST_ISOLATION_OPENING_BYPASS)
+
+    def _open_bypass(self, tick):
+        # The last pair shuts only with somewhere for the flow to go, or no flow.
+        valves = self._valves
+        if valves.position[vb.BYPASS] != vb.OPEN:
+            if self.pump_on and not valves.failed[vb.BYPASS]:
+                return
+            self._stop_pump(ST_PUMP_REASON_LAST_PAIR)
+        self._close_pairs(-1, tick)
+        self._enter(ST_ISOLATION_CLOSING)
+
+    def _close(self, tick):
+        valves = self._valves
+        if valves.connected() == 0:
+            self._finish(ST_ISOLATION_ISOLATED, tick)
+        elif not valves.is_moving():
+            self._events.emit(EV_ISOLATION_INCOMPLETE, valves.connected())
+            self._enter(ST_ISOLATION_INCOMPLETE)
+
+    def _finish(self, state, tick):
+        self._events.emit(EV_ISOLATION_COMPLETE, _ALL_SEGMENTS, min(0x3FFFFFFF, (tick - self._since_tick) * self._tick_ms))
+        self._enter(state)
+
+    def _close_pairs(self, all_but, tick):
+        segment = 0
+        while segment < vb.SEGMENTS:
+            if segment != all_but:
+                self._valves.command(2 * segment, vb.CLOSED, tick)
+                self._valves.command(2 * segment + 1, vb.CLOSED, tick)
+            segment += 1
+
+    def _stop_pump(self, reason):
+        if self.pump_on:
+            self.pump_on = False
+            self._events.emit(EV_PUMP_COMMANDED, 0, reason)
+
+    def _enter(self, state):
+        self.state = state
