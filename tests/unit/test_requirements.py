@@ -7,8 +7,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 TESTS = REPOSITORY / "tests"
 MARKER = re.compile(r"mark\.req\(([^)]*)\)")
-PENDING = frozenset(
-    """
+PENDING_TEXT = """
     REQ-SAF-001 REQ-SAF-002 REQ-SAF-003 REQ-SAF-004 REQ-SAF-005 REQ-SAF-006 REQ-SAF-007 REQ-SAF-008
     REQ-SAF-009 REQ-SAF-010 REQ-SAF-011 REQ-SAF-012 REQ-SAF-013 REQ-SAF-014 REQ-SEN-001 REQ-SEN-002
     REQ-SEN-003 REQ-SEN-004 REQ-SEN-005 REQ-SEN-006 REQ-INV-001 REQ-INV-002 REQ-INV-003 REQ-INV-004
@@ -18,8 +17,7 @@ PENDING = frozenset(
     REQ-TGT-001 REQ-TGT-002 REQ-TGT-003 REQ-CLI-001 REQ-CLI-002 REQ-CLI-003 REQ-CLI-004 REQ-CLI-005
     REQ-CLI-006 REQ-CLI-008 REQ-INP-002 REQ-INP-003 REQ-INP-004 REQ-RPL-001 REQ-RPL-002 REQ-RPL-003
     REQ-RPT-001 REQ-PRF-001 REQ-PRF-002
-    """.split()
-)
+"""
 """Requirements whose tests are still to be marked. It only shrinks."""
 ID = re.compile(r"REQ-[A-Z]{3}-\d{3}")
 
@@ -56,4 +54,4 @@ def test_requirements_every_marker_names_a_requirement() -> None:
 
 def test_requirements_every_requirement_has_a_test() -> None:
     missing = [name for name, row in requirements().items() if row["verification"] == "test" and name not in marked()]
-    assert not set(missing) - PENDING, f"no test carries the marker of {', '.join(missing)}"
+    assert not set(missing) - set(ID.findall(PENDING_TEXT)), f"no test carries the marker of {', '.join(missing)}"

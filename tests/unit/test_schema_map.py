@@ -104,11 +104,26 @@ def test_load_map_unknown_name_lists_the_builtin_ones() -> None:
 
 PARTS = st.sampled_from(
     [
-        TIME.strip(), 'time = {column = "t", format = "%"}', "tick_ms = 20", "stale_s = 1e9", "[channels]",
-        'p_rad1 = {column = "a", unit = "mmHg"}', "p_rad1 = {}", 'flow = {column = "", unit = "V"}', 'flow = {column = "f", unit = "mL/s", span = [-1e400, 1]}', "[channels.t_bay]",
-        'column = "b"', 'unit = "K"', "span = [1, 2]", "span = [[1], 2]", "[params]", "stale_ms = 1", "[[channels]]", "time = 12:00:00",
+        TIME.strip(),
+        'time = {column = "t", format = "%"}',
+        "tick_ms = 20",
+        "stale_s = 1e9",
+        "[channels]",
+        'p_rad1 = {column = "a", unit = "mmHg"}',
+        "p_rad1 = {}",
+        'flow = {column = "", unit = "V"}',
+        'flow = {column = "f", unit = "mL/s", span = [-1e400, 1]}',
+        "[channels.t_bay]",
+        'column = "b"',
+        'unit = "K"',
+        "span = [1, 2]",
+        "span = [[1], 2]",
+        "[params]",
+        "stale_ms = 1",
+        "[[channels]]",
+        "time = 12:00:00",
     ]
-)  # fmt: skip
+)
 
 
 @pytest.mark.req("REQ-INP-005")

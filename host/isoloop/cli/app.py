@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from isoloop import __version__, jsonout
-from isoloop.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, ErrorDocument, IsoloopError
+from isoloop.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, ErrorDocument, IsoloopError, TargetError
 
 EXIT_BUG = 70
 """EX_SOFTWARE: a traceback of ours. Python's own 1 would read as a failed expectation."""
@@ -168,6 +168,8 @@ def _invoke(argv: list[str]) -> int:
     try:
         result = app(args=argv, prog_name="isoloop", standalone_mode=False)
     except IsoloopError as error:
+        if isinstance(error, TargetError) and error.traceback:
+            print(error.traceback.rstrip(), file=sys.stderr)
         return _refuse(argv, error.document(), str(error), error.exit_code)
     except typer.TyperException as error:
         text = error.format_message()

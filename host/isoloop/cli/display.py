@@ -97,6 +97,34 @@ class Timeline:
             _line(event.at_s, PLANT_LABEL, plant_event(event))
 
 
+class LogTimeline:
+    """The live timeline of a replayed log.
+
+    Args:
+        label: what is replayed.
+        ticks: of the whole log.
+        silent: tell no events; the bar alone, and not on standard output.
+    """
+
+    def __init__(self, label: str, ticks: int, silent: bool) -> None:
+        self._dictionary = load_dictionary()
+        self._silent = silent
+        self._bar = Bar(label, ticks, on_stdout=not silent)
+
+    def on_event(self, t_s: float, name: str, severity: str, fields: Mapping[str, int | None]) -> None:
+        """The firmware reported an event."""
+        if not self._silent:
+            _line(t_s, severity, firmware_event(self._dictionary, name, fields))
+
+    def on_progress(self, tick: int) -> None:
+        """`tick` control cycles are done."""
+        self._bar.at(tick)
+
+    def close(self) -> None:
+        """The replay is over."""
+        self._bar.close()
+
+
 def paint(text: str, colour: str) -> str:
     """`text` in an ANSI colour on a terminal, plain elsewhere."""
     return f"\x1b[{colour}m{text}\x1b[0m" if sys.stdout.isatty() else text

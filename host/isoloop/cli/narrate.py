@@ -27,7 +27,8 @@ def firmware_event(dictionary: Dictionary, name: str, fields: Fields) -> str:
         return f"{name} {dict(fields)}"
     words = [_field(dictionary, field.name, field.enum, fields.get(field.name)) for field in row.fields]
     detail = ", ".join(word for word in words if word)
-    return row.text.rstrip(".") + (f": {detail}" if detail else "")
+    sentence = row.text.split(" (")[0].rstrip(".")  # what stands in brackets explains the values to a programmer
+    return sentence + (f": {detail}" if detail else "")
 
 
 def _field(dictionary: Dictionary, name: str, enum: str | None, value: int | str | None) -> str:

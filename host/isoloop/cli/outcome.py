@@ -16,8 +16,8 @@ class Outcome:
 
     Attributes:
         job: which.
-        summary: its `summary.json`; None when the target or the disk failed.
-        error: why there is no summary.
+        summary: its `summary.json`, as far as it goes when the flight broke off; None when there is not even that.
+        error: what broke it off.
         wall_s: how long it took.
         interrupted: Ctrl-C ended it; what was recorded is in its folder.
     """
@@ -33,7 +33,7 @@ class Outcome:
         """Exit code of this run alone."""
         if self.error is not None:
             return self.error.exit_code
-        return EXIT_OK if self.summary is None or self.summary["ok"] else EXIT_EXPECTATION
+        return EXIT_OK if self.summary is not None and self.summary["ok"] else EXIT_EXPECTATION
 
 
 def exit_code(codes: Iterable[int]) -> int:

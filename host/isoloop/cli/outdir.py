@@ -46,6 +46,21 @@ def check_out(out: Path, folders: list[Path], seconds: float) -> None:
         _check_replaceable(folder)
 
 
+def replace_run_dir(folder: Path) -> None:
+    """An empty run folder, whatever run was in it before.
+
+    Raises:
+        OutputError: it cannot be made, or it holds something that no run wrote.
+    """
+    _check_replaceable(folder)
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise output_error(folder, error) from None
+
+
 def output_error(path: Path, error: OSError | ValueError) -> OutputError:
     """`error` while writing `path`, as the one sentence that a user sees."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -99,19 +99,19 @@ def _report(request: RunRequest, jobs: Sequence[Job], outcomes: Sequence[Outcome
     """The end: one JSON document, or words for people with the troubles on stderr."""
     troubles = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in troubles:
-        print(f"isoloop: {outcome.job.name}: {outcome.error}", file=sys.stderr)
         if isinstance(outcome.error, TargetError) and outcome.error.traceback:
             print(outcome.error.traceback.rstrip(), file=sys.stderr)
+        print(f"isoloop: {outcome.job.name}: {outcome.error}", file=sys.stderr)
     if interrupted:
         print(f"isoloop: interrupted; what was recorded is in {request.out}", file=sys.stderr)
     summaries = [outcome.summary for outcome in outcomes if outcome.summary is not None]
     if request.json:
         _emit(outcomes, troubles, interrupted)
     elif len(jobs) > 1:
-        held = sum(summary["ok"] for summary in summaries)
+        held = sum(outcome.code == EXIT_OK for outcome in outcomes)
         print(f"\n{len(outcomes)} of {len(jobs)} runs flown, every expectation held in {held}; folders in {request.out}")
-    elif summaries and not interrupted:
-        show_verdict(verdict_lines(summaries[0]), expectation_lines(summaries[0]), jobs[0].folder)
+    elif summaries and not interrupted and not troubles:
+        show_verdict(verdict_lines(summaries[0], jobs[0].scenario.plant), expectation_lines(summaries[0]), jobs[0].folder)
 
 
 def _emit(outcomes: Sequence[Outcome], troubles: Sequence[Outcome], interrupted: bool) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isoloop.plant.config import PlantConfig
 
 Summary = Mapping[str, Any]
 
@@ -19,10 +22,14 @@ CLASS_WORDS = {
 }
 
 
-def verdict_lines(summary: Summary) -> list[str]:
-    """The verdict block of one run."""
-    lines = [_diagnosis(summary), *_leak(summary), *_alarms(summary), *_faults(summary)]
-    return [line for line in lines if line]
+def verdict_lines(summary: Summary, plant: PlantConfig | None = None) -> list[str]:
+    """The verdict block of one run.
+
+    Args:
+        summary: of the run.
+        plant: the loop that was flown; None for a recorded log, whose loop nobody knows.
+    """
+    return [_diagnosis(summary), *_leak(summary, plant), *_alarms(summary), *_faults(summary)]
 
 
 def expectation_lines(summary: Summary) -> list[str]:
@@ -38,11 +45,9 @@ def one_line(summary: Summary) -> str:
     """A run among many: what was called, when, and what failed."""
     parts = [CLASS_WORDS.get(summary["verdict"]["class"], summary["verdict"]["class"])]
     leak = _truth_leak(summary)
-    if summary["t_detect_s"] is not None:
-        after = f"{summary['t_detect_s'] - leak['onset_s']:.1f} s after onset" if leak else f"at {summary['t_detect_s']:.1f} s"
-        parts.append(f"detected {after}")
-    if summary["t_isolated_s"] is not None:
-        parts.append(f"isolated at {summary['t_isolated_s']:.1f} s")
+    for key, word in (("t_detect_s", "detected"), ("t_isolated_s", "isolated")):
+        if summary[key] is not None:
+            parts.append(f"{word} {summary[key] - leak['onset_s']:.1f} s after onset" if leak else f"{word} at {summary[key]:.1f} s")
     if leak and summary["lost_before_isolation_ml"] is not None:
         parts.append(f"{summary['lost_before_isolation_ml']:.1f} mL lost")
     parts += [f"{row['name']} FAILED: {shown(row['got'])}" for row in summary["expect"] if not row["ok"]]
@@ -86,38 +91,37 @@ def _diagnosis(summary: Summary) -> str:
     return text + "."
 
 
-def _leak(summary: Summary) -> list[str]:
+def _leak(summary: Summary, plant: PlantConfig | None) -> list[str]:
     leak = _truth_leak(summary)
+    detect_s, isolated_s = summary["t_detect_s"], summary["t_isolated_s"]
     if leak is None:
-        if summary["t_detect_s"] is None:
-            return []
-        return [f"First alarm at {summary['t_detect_s']:.1f} s."]
+        return [] if detect_s is None else [f"First alarm at {detect_s:.1f} s."]
     place = "between loop and cabin" if leak["segment"] == "internal" else f"in {leak['segment']}"
-    lines = [f"What was true: a hole of {leak['hole_mm']:g} mm {place} from {leak['onset_s']:.1f} s on."]
     onset_s = leak["onset_s"]
-    if summary["t_detect_s"] is None:
-        lines.append("It was NOT noticed.")
-    else:
-        lines.append(f"Noticed {summary['t_detect_s'] - onset_s:.1f} s after it began.")
-    if summary["t_isolated_s"] is None:
-        lines.append("It was NOT closed off.")
-    else:
-        lines.append(f"Closed off, both valves confirmed, {summary['t_isolated_s'] - onset_s:.1f} s after it began.")
+    lines = [
+        f"What was true: a hole of {leak['hole_mm']:g} mm {place} from {onset_s:.1f} s on.",
+        "It was NOT noticed." if detect_s is None else f"Noticed {detect_s - onset_s:.1f} s after it began.",
+        "It was NOT closed off."
+        if isolated_s is None
+        else f"Closed off, both valves confirmed shut, {isolated_s - onset_s:.1f} s after it began.",
+    ]
     lost_ml = summary["lost_before_isolation_ml"]
     if lost_ml is not None:
-        share = f" ({lost_ml / _charge_ml(summary):.2%} of the coolant)" if _charge_ml(summary) else ""
-        lines.append(f"Lost {'before isolation' if summary['t_isolated_s'] is not None else 'in all'}: {lost_ml:.1f} mL{share}.")
-    if summary["t_isolated_s"] is not None and leak["segment"] != "internal":
-        trapped = f" ({summary['residual_release_ml'] / 1000:.2f} L)" if summary["residual_release_ml"] else ""
-        lines.append(f"Isolation does not save {leak['segment']}: what is trapped in it{trapped} still goes out through its hole.")
+        share = f", {lost_ml / plant.volume_ml:.2%} of the coolant" if plant else ""
+        lines.append(f"Lost {'in all' if isolated_s is None else 'before isolation'}: {lost_ml:.1f} mL{share}.")
+    if isolated_s is not None and leak["segment"] != "internal":
+        lines.append(_trapped(summary, leak["segment"], plant))
     return lines
 
 
-def _charge_ml(summary: Summary) -> float:
-    """The charge, from the two ways that the summary states the same loss; 0 when nothing was lost."""
-    if not summary["lost_pct"] or not summary["lost_ml"]:
-        return 0.0
-    return float(summary["lost_ml"]) / float(summary["lost_pct"]) * 100
+def _trapped(summary: Summary, segment: str, plant: PlantConfig | None) -> str:
+    """What isolation does not save, which nobody must read past."""
+    content = ""
+    if plant is not None:
+        content = f", {plant.radiator_volume_ml / 1000:.2f} L or {plant.radiator_volume_ml / plant.volume_ml:.0%} of the coolant,"
+    text = f"Isolation does not save {segment}: what is trapped in it{content} still goes out through its hole"
+    released_ml = summary["residual_release_ml"]
+    return text + (f" ({released_ml / 1000:.2f} L of it by the end of the run)." if released_ml else ".")
 
 
 def _alarms(summary: Summary) -> list[str]:
