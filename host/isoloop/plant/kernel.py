@@ -16,7 +16,8 @@ from .thermal import heat
 @entry
 def step(S: Any, P: Any, noise: Any, counts: Any, drive_word: int) -> int:
     """Advance by one tick under this drive word; fills counts and truth, returns the switch word. Allocates nothing."""
-    S[L.TIME_S] += P[L.P_TICK_S]
+    S[L.TICK] += 1.0
+    S[L.TIME_S] = S[L.TICK] * P[L.P_TICK_S]
     rough = noise[int(S[L.NOISE_ROW]) * L.NOISE_COLUMNS + L.N_ROUGH]
     S[L.PUMP_ROUGHNESS] = S[L.PUMP_ROUGHNESS] * P[L.P_ROUGH_KEEP] + rough * (1.0 - P[L.P_ROUGH_KEEP] ** 2) ** 0.5
     switches = drive(S, P, drive_word)

@@ -64,7 +64,8 @@ LOST0_G = DRIVE_SIGN0 + VALVES  # by segment
 LOST_INTERNAL_G = LOST0_G + SEGMENTS
 # ---- time, environment, sensors
 TIME_S = LOST_INTERNAL_G + 1
-NOISE_ROW = TIME_S + 1
+TICK = TIME_S + 1
+NOISE_ROW = TICK + 1
 LOAD_W = NOISE_ROW + 1  # of the bay
 SHIFT_K = LOAD_W + 1  # of the whole thermal environment, by `coolant_temp` events
 LAGGED0_DEGC = SHIFT_K + 1

@@ -42,8 +42,8 @@ def hole_area_mm2(P: Any, segment: int, t_s: float) -> float:
         if int(P[row + L.LEAK_SEGMENT]) == segment and age_s >= -1e-6:
             diameter = P[row + L.LEAK_DIAMETER_MM]
             ramp_s = P[row + L.LEAK_RAMP_S]
-            if age_s < ramp_s:
-                diameter *= max(age_s, 0.0) / ramp_s
+            if ramp_s > 0.0:
+                diameter *= min(max(age_s / ramp_s, 0.0), 1.0)
             area += math.pi / 4.0 * diameter * diameter
     return area
 
@@ -193,7 +193,7 @@ def _prepare(S: Any, P: Any) -> None:
             S[L.LOST0_G + i] += lost_g
             S[L.FLOW_LEAK0_ML_S + i] = lost_g / S[DENSITY + i] / P[L.P_TICK_S]
         elif S[AREA_MM2 + i] > 0.0:
-            wet = pool_g / pool_full_g if S[L.FLASHED] > 0.0 else S[L.SEGMENT0_G + i] / (S[DENSITY + i] * volume)
+            wet = S[L.SEGMENT0_G + i] / (S[DENSITY + i] * volume)
             effective_mm2 = DISCHARGE * S[AREA_MM2 + i] * min(wet / WET_RATIO, 1.0)
             if effective_mm2 > 0.0:
                 S[K_HOLE + i] = S[DENSITY + i] / (2.0 * effective_mm2 * effective_mm2)
@@ -313,18 +313,17 @@ def _segment(S: Any, P: Any, i: int, supply_kpa: float, return_kpa: float, outsi
     if S[K_HOLE + i] >= 0.0:
         constant = _constant(S[K_HOLE + i], S[L.FLOW_LEAK0_ML_S + i], y_hole)
         change = max(change, _update(S, L.FLOW_LEAK0_ML_S + i, max(y_hole * (pressure - outside_kpa) + constant, 0.0)))
-    if storage > 0.0:
-        if not void and pressure < S[VAPOUR_KPA + i] - 1e-9:
-            S[L.SEGMENT_VOID0 + i] = 1.0
-            change = 1.0
-        elif void:
-            net_ml_s = S[L.FLOW_IN0_ML_S + i] - S[L.FLOW_OUT0_ML_S + i] - S[L.FLOW_LEAK0_ML_S + i]
-            if S[REST_KPA + i] + net_ml_s / storage > S[VAPOUR_KPA + i]:
-                S[L.SEGMENT_VOID0 + i] = 0.0
-                change = 1.0
-    elif void:
-        S[L.SEGMENT_VOID0 + i] = 0.0
+    if not void and pressure < S[VAPOUR_KPA + i] - 1e-9:
+        S[L.SEGMENT_VOID0 + i] = 1.0
         change = 1.0
+    elif void:
+        net_ml_s = S[L.FLOW_IN0_ML_S + i] - S[L.FLOW_OUT0_ML_S + i] - S[L.FLOW_LEAK0_ML_S + i]
+        filled = net_ml_s > 0.0  # in a flashed loop being fed is enough: the voids are everywhere
+        if storage > 0.0:
+            filled = S[REST_KPA + i] + net_ml_s / storage > S[VAPOUR_KPA + i]
+        if filled:
+            S[L.SEGMENT_VOID0 + i] = 0.0
+            change = 1.0
     return float(change)
 
 
@@ -339,12 +338,15 @@ def _move_mass(S: Any, P: Any) -> None:
         density = S[DENSITY + i]
         before_g = S[L.SEGMENT0_G + i]
         lost_g = S[L.FLOW_LEAK0_ML_S + i] * density * tick_s
-        if S[L.FLASHED] > 0.0:
+        if S[L.SEGMENT_VOID0 + i] > 0.0:
+            fed_ml_s = S[L.FLOW_IN0_ML_S + i] - S[L.FLOW_OUT0_ML_S + i]
+            if S[L.FLASHED] > 0.0:
+                fed_ml_s *= min(S[POOL_RATIO + i], 1.0)  # what the lines bring is part vapour
+            lost_g = min(lost_g, before_g)
+            after_g = max(before_g - lost_g + fed_ml_s * density * tick_s, 0.0)
+        elif S[L.FLASHED] > 0.0:
             lost_g = min(lost_g, max(S[L.LINE_G], 0.0))
             after_g = before_g + (S[POOL_RATIO + i] * density * volume - before_g) * min(tick_s / REDISTRIBUTION_S, 1.0)
-        elif S[L.SEGMENT_VOID0 + i] > 0.0:
-            net_ml_s = S[L.FLOW_IN0_ML_S + i] - S[L.FLOW_OUT0_ML_S + i] - S[L.FLOW_LEAK0_ML_S + i]
-            after_g = max(before_g + net_ml_s * density * tick_s, 0.0)
         else:
             after_g = density * volume * (1.0 + (S[L.SEGMENT0_KPA + i] - REFERENCE_KPA) / P[L.P_SEGMENT_MODULUS_KPA])
         S[L.SEGMENT0_G + i] = after_g

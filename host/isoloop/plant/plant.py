@@ -129,9 +129,8 @@ class Plant:
         S[L.LAGGED0_DEGC : L.LAGGED0_DEGC + L.TEMPERATURE_CHANNELS] = lagged[cells]
         self._draw_noise()
         # The samples of time zero: one step back in time that arrives at 0; pump and valves hold.
-        S[L.TIME_S] = -self.tick_ms / 1000.0
+        S[L.TICK] = -1.0
         self.switches = step(S, P, self._noise, self.counts, NO_DRIVE_PUMP_ON)
-        S[L.TIME_S] = 0.0
 
     def firmware_params(self) -> dict[str, int]:
         """As-built flight parameters by dictionary name: what the builder of this loop tells the firmware."""

@@ -46,7 +46,6 @@ def measure(S: Any, P: Any, noise: Any, counts: Any) -> None:
     keep = P[L.P_LAG_KEEP]
     for i in range(L.TEMPERATURE_CHANNELS):
         S[L.LAGGED0_DEGC + i] = _temperature(S, i) + (S[L.LAGGED0_DEGC + i] - _temperature(S, i)) * keep
-    beat = S[L.TIME_S] / tick_s + 0.5
     for i in range(L.CHANNELS):
         value = 0.0
         if i < L.PRESSURE_CHANNELS:
@@ -59,7 +58,7 @@ def measure(S: Any, P: Any, noise: Any, counts: Any) -> None:
             value = V_REF_V
         S[L.DRIFTED0 + i] += P[L.P_DRIFT0 + i] * tick_s
         value += P[L.P_OFFSET0 + i] + S[L.DRIFTED0 + i] + P[L.P_NOISE0 + i] * noise[row + L.N_CHANNEL0 + i]
-        if P[L.P_SPIKE0 + i] != 0.0 and int(beat) % 50 == int(P[L.P_SPIKE_TICK0 + i]):
+        if P[L.P_SPIKE0 + i] != 0.0 and int(S[L.TICK]) % 50 == int(P[L.P_SPIKE_TICK0 + i]):
             value += P[L.P_SPIKE0 + i]
         ideal = (L.COUNTS_LOW + (value - P[L.P_LOW0 + i]) * P[L.P_COUNTS_PER_UNIT0 + i]) * supply
         override = P[L.P_OVERRIDE0 + i]
