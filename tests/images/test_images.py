@@ -205,8 +205,8 @@ def test_images_build_from_checkouts(pico_uf2: Path, tmp_path: Path, monkeypatch
 
     _other_cache(tmp_path, monkeypatch)
     checkout = tmp_path / "checkout"
+    (checkout / "mp").mkdir(parents=True)
     subprocess.run(["dpkg-deb", "-x", sources.downloads_dir() / sources.PICO_SDK.file, checkout / "sdk"], check=True)
-    (checkout / "mp").mkdir()
     archive = sources.downloads_dir() / sources.MICROPYTHON.file
     subprocess.run(["tar", "-xf", archive, "-C", checkout / "mp", "--strip-components=1"], check=True)
     before = hashing.tree_sha256(checkout)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isoloop.emulator.errors import EmulatorError
+
+if TYPE_CHECKING:
+    from isoloop.emulator.chip import Chip
 
 BAUD = 115_200
 STOPWATCH_GPIO = 25
@@ -56,7 +60,13 @@ class SnippetResult:
     spans_cycles: list[int] = field(default_factory=list)
 
 
-def run_python(uf2: Path, source: str, files: Mapping[str, bytes] | None = None, limit_s: float = 60.0) -> SnippetResult:
+def run_python(
+    uf2: Path,
+    source: str,
+    files: Mapping[str, bytes] | None = None,
+    limit_s: float = 60.0,
+    wire: Callable[[Chip], object] = lambda chip: None,
+) -> SnippetResult:
     """Boot an image and run a snippet on it, with its frozen modules importable and its main.py not yet started.
 
     The snippet may `import stopwatch` and put `stopwatch.start()` and `stopwatch.stop()` around what shall be counted.
@@ -65,6 +75,7 @@ def run_python(uf2: Path, source: str, files: Mapping[str, bytes] | None = None,
         source: Python of at most some 20 kB, compiled on the chip.
         files: more files for its file system, such as vectors; read them with `open("/name", "rb")`.
         limit_s: emulated seconds; ten busy ones take two minutes.
+        wire: attaches parts to the chip before it starts, such as a `board.Board`.
 
     Raises:
         EmulatorError: the snippet raised (its traceback is the error's), the chip hung, or the emulator is missing.
@@ -91,6 +102,7 @@ def run_python(uf2: Path, source: str, files: Mapping[str, bytes] | None = None,
         elif before == 1 and rises:
             spans.append(chip.cycles - rises.pop())
 
+    wire(chip)
     chip.uart[0].on_byte = on_byte
     chip.mcu.gpio[STOPWATCH_GPIO].add_listener(on_pin)
     chip.run_until(lambda: bool(end), limit_s)
