@@ -1,4 +1,7 @@
-"""Flow watch: from a flow meter alone, a sustained loss of flow. An alarm, never an isolation: a leak cannot be told from a closing valve."""
+"""Flow watch: a sustained loss of flow, from a flow meter alone.
+
+An alarm, never an isolation: from the flow a leak cannot be told from a closing valve. docs/flow_watch.md.
+"""
 
 from array import array
 
@@ -18,13 +21,13 @@ from tcs.tables import (
     P_TICK_MS,
 )
 
-UNKNOWN = -0x40000000
+UNKNOWN = kernel.UNKNOWN
 
 # Verdicts: the numbers of the dictionary's verdict group.
-OK = 0
-SUSPECT = 1
-LOSS = 2
-STALE = 3
+OK = kernel.OK
+SUSPECT = kernel.SUSPECT
+LOSS = kernel.LOSS
+STALE = kernel.STALE
 
 _STEP_MS = 900  # rows of a 1 Hz log that come a little early are still one step each
 
