@@ -6,18 +6,14 @@ liquid slowly. The liquid that the lines do not hold sits here, at the return's 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from . import layout as L
+from .holes import GAMMA, WET_RATIO, air_kpa_ml_s, hole_area_mm2, orifice_ml_s
 from .jit import part
 from .liquid import density_g_ml, mean_degc, vapour_kpa
-from .network import DISCHARGE, hole_area_mm2, orifice_ml_s
 
 ZERO_C_K = 273.15
-GAMMA = 1.4  # nitrogen, air
-AIR_GAS_CONSTANT_J_KG_K = 287.05
-CHOKED_RATIO = 0.528  # (2 / (gamma + 1)) ** (gamma / (gamma - 1))
 GAS_MIN_KPA_ML_K = 1e-3
 
 
@@ -70,17 +66,6 @@ def compensate(S: Any, P: Any) -> None:
 
 
 @part
-def air_kpa_ml_s(area_mm2: float, from_kpa: float, into_kpa: float, gas_k: float) -> float:
-    """Gas through a hole, as pressure times volume a second at its temperature: St Venant-Wantzel, choked below the critical ratio."""
-    if into_kpa >= from_kpa or area_mm2 <= 0.0:
-        return 0.0
-    ratio = max(into_kpa / from_kpa, CHOKED_RATIO)
-    shape = 2.0 * GAMMA / (GAMMA - 1.0) * (ratio ** (2.0 / GAMMA) - ratio ** ((GAMMA + 1.0) / GAMMA))
-    speed_m_s = math.sqrt(AIR_GAS_CONSTANT_J_KG_K * gas_k * shape)
-    return float(DISCHARGE * area_mm2 * speed_m_s * from_kpa)  # mm2 m/s = mL/s
-
-
-@part
 def exchange(S: Any, P: Any) -> None:
     """Gas leak, internal leak either way, air drawn in through a hole below the pressure outside, and the cabin's own leak; one tick."""
     tick_s = P[L.P_TICK_S]
@@ -94,7 +79,7 @@ def exchange(S: Any, P: Any) -> None:
         density = density_g_ml(P, S[L.RETURN0_DEGC + L.RETURN_CELLS - 1])
         wet = 1.0
         if S[L.FLASHED] > 0.0:
-            wet = min(max(S[L.LINE_G], 0.0) / (density * (P[L.P_SUPPLY_ML] + P[L.P_RETURN_PIPE_ML])) / 0.1, 1.0)
+            wet = min(max(S[L.LINE_G], 0.0) / (density * (P[L.P_SUPPLY_ML] + P[L.P_RETURN_PIPE_ML])) / WET_RATIO, 1.0)
         flow_ml_s = orifice_ml_s(area * wet, pressure - S[L.CABIN_KPA], density)
         lost_g = min(flow_ml_s * density * tick_s, max(S[L.LINE_G], 0.0))
         S[L.LINE_G] -= lost_g

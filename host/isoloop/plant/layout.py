@@ -95,9 +95,6 @@ TRUTH_NAMES = (
 )  # fmt: skip
 TRUTH_COUNT = len(TRUTH_NAMES)
 STATE_SIZE = TRUTH0 + TRUTH_COUNT
-TRUTH_MAX_BAY = TRUTH_COUNT - 3
-TRUTH_MAX_SEGMENT = TRUTH_COUNT - 2
-TRUTH_MIN_LOOP = TRUTH_COUNT - 1
 
 # ---- parameters: time step and what follows from it
 P_TICK_S = 0

@@ -8,44 +8,17 @@ therefore converges for square-law losses from any start; a segment that would f
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from . import layout as L
+from .holes import DISCHARGE, WET_RATIO, hole_area_mm2
 from .jit import part
 from .liquid import density_g_ml, mean_degc, vapour_kpa
+from .trapped import REFERENCE_KPA, hold
 
-DISCHARGE = 0.62  # of a sharp-edged hole
 LAMINAR_KPA_S_ML = 1e-5
-REFERENCE_KPA = 100.0  # the tables' density is taken to hold here
-WET_RATIO = 0.1  # below this liquid fraction a hole passes more and more vapour instead of liquid (ours)
 REDISTRIBUTION_S = 20.0  # time in which the voids of a flashed loop spread over its connected parts (ours)
-SUBSTEP_S = 0.01  # of a trapped segment: a 0.8 mm hole takes its pressure in 0.2 s
 ITERATIONS = 60
-
-
-@part
-def orifice_ml_s(area_mm2: float, drop_kpa: float, density: float) -> float:
-    """Liquid through a sharp-edged hole, Cd A sqrt(2 dp / rho); 0 without a drop. Density in g/mL."""
-    if drop_kpa <= 0.0:
-        return 0.0
-    return float(DISCHARGE * area_mm2 * math.sqrt(2.0 * drop_kpa / density))
-
-
-@part
-def hole_area_mm2(P: Any, segment: int, t_s: float) -> float:
-    """Area of all holes of a segment (3: internal) at this time, the start of a tick; a ramp grows the diameter."""
-    area = 0.0
-    for i in range(int(P[L.P_LEAK_COUNT])):
-        row = L.P_LEAK0 + i * L.LEAK_FIELDS
-        age_s = t_s - P[row + L.LEAK_START_S]
-        if int(P[row + L.LEAK_SEGMENT]) == segment and age_s >= -1e-6:
-            diameter = P[row + L.LEAK_DIAMETER_MM]
-            ramp_s = P[row + L.LEAK_RAMP_S]
-            if ramp_s > 0.0:
-                diameter *= min(max(age_s / ramp_s, 0.0), 1.0)
-            area += math.pi / 4.0 * diameter * diameter
-    return area
 
 
 @part
@@ -77,68 +50,6 @@ def pump_head_kpa(S: Any, P: Any) -> float:
     if suction < 1.0 or P[L.P_PUMP_ROUGH] > 0.0:
         ratio *= max(1.0 + 0.3 * S[L.PUMP_ROUGHNESS], 0.0)
     return float(P[L.P_DEAD_HEAD_KPA] * S[L.PUMP_SPEED_RATIO] * S[L.PUMP_SPEED_RATIO] * ratio)
-
-
-@part
-def _trapped(S: Any, P: Any, i: int, area_mm2: float, outside_kpa: float, density: float, vapour: float) -> float:
-    """A segment with both valves shut, over one tick: hole and relief against its own stiffness. Returns what the hole took, g."""
-    volume = P[L.P_RADIATOR_ML]
-    stiffness = P[L.P_SEGMENT_MODULUS_KPA] / volume  # kPa / mL
-    full_g = density * volume
-    mass = S[L.SEGMENT0_G + i]
-    crack_kpa, relief = _relief(P, i)
-    relief_at = S[L.COMPENSATOR_KPA] + crack_kpa
-    a = DISCHARGE * area_mm2 * math.sqrt(2.0 / density)
-    steps = 1
-    if a > 0.0:
-        steps = max(1, int(P[L.P_TICK_S] / SUBSTEP_S + 0.5))
-    h = P[L.P_TICK_S] / steps
-    out_g = 0.0
-    relief_ml = 0.0
-    pressure = vapour
-    for _ in range(steps):
-        rest_kpa = REFERENCE_KPA + stiffness * (mass / density - volume)  # what the pressure would be without any outflow
-        # c (p - rest) + a sqrt(p - outside) + relief (p - relief_at) = 0 in y = sqrt(p - outside), c the storage
-        c = 1.0 / (stiffness * h)
-        pressure = _pressure(c, a, c * (rest_kpa - outside_kpa), outside_kpa, rest_kpa)
-        if relief > 0.0 and pressure > relief_at:
-            pressure = _pressure(c + relief, a, c * (rest_kpa - outside_kpa) + relief * (relief_at - outside_kpa), outside_kpa, rest_kpa)
-            passed_ml = min(relief * max(pressure - relief_at, 0.0) * h, 0.01 * volume)
-            relief_ml += passed_ml
-            mass -= passed_ml * density
-            S[L.LINE_G] += passed_ml * density
-        if pressure <= vapour:
-            pressure = vapour
-        wet = min(mass / full_g / WET_RATIO, 1.0)
-        lost_g = min(a * math.sqrt(max(pressure - outside_kpa, 0.0)) * wet * h * density, mass)
-        mass -= lost_g
-        out_g += lost_g
-    S[L.SEGMENT0_G + i] = mass
-    S[L.SEGMENT0_KPA + i] = pressure
-    S[L.SEGMENT_VOID0 + i] = 1.0 if pressure <= vapour else 0.0
-    S[L.FLOW_IN0_ML_S + i] = 0.0
-    S[L.FLOW_OUT0_ML_S + i] = 0.0
-    S[L.FLOW_RELIEF0_ML_S + i] = relief_ml / P[L.P_TICK_S]
-    return out_g
-
-
-@part
-def _pressure(c: float, a: float, drive: float, outside_kpa: float, rest_kpa: float) -> float:
-    """Root of c y^2 + a y = drive, as pressure; without a drive nothing flows and the pressure at rest stays."""
-    if drive <= 0.0:
-        return rest_kpa
-    y = (math.sqrt(a * a + 4.0 * c * drive) - a) / (2.0 * c)
-    return outside_kpa + y * y
-
-
-@part
-def _relief(P: Any, i: int) -> tuple[float, float]:
-    """Cracking difference, kPa, and conductance above it, mL/s/kPa, of a segment's relief valve."""
-    if P[L.P_RELIEF_STUCK0 + i] > 0.0:
-        return 0.0, 0.0
-    if P[L.P_RELIEF_LEAKING0 + i] > 0.0:
-        return 0.0, 0.1 * P[L.P_RELIEF_ML_S_KPA]
-    return P[L.P_RELIEF_CRACK_KPA], P[L.P_RELIEF_ML_S_KPA]
 
 
 @part
@@ -189,7 +100,7 @@ def _prepare(S: Any, P: Any) -> None:
     for i in range(L.SEGMENTS):
         S[K_HOLE + i] = -1.0
         if S[K_IN + i] < 0.0 and S[K_OUT + i] < 0.0:
-            lost_g = _trapped(S, P, i, S[AREA_MM2 + i], P[L.P_OUTSIDE_KPA], S[DENSITY + i], S[VAPOUR_KPA + i])
+            lost_g = hold(S, P, i, S[AREA_MM2 + i], P[L.P_OUTSIDE_KPA], S[DENSITY + i], S[VAPOUR_KPA + i])
             S[L.LOST0_G + i] += lost_g
             S[L.FLOW_LEAK0_ML_S + i] = lost_g / S[DENSITY + i] / P[L.P_TICK_S]
         elif S[AREA_MM2 + i] > 0.0:

@@ -6,7 +6,6 @@ from typing import Any
 
 from . import layout as L
 from .jit import part
-from .liquid import mean_degc
 
 V_REF_NOISE_COUNTS = 2.0  # of the converter on a quiet input, 16 conversions (ours)
 TEMPERATURE_NOISE_K = 0.005  # ours
@@ -93,59 +92,3 @@ def _temperature(S: Any, i: int) -> float:
     if i < 6:
         return float(S[L.RADIATOR0_DEGC + (i - 3) * L.RADIATOR_CELLS + L.RADIATOR_CELLS // 2])
     return float(S[L.BAY_DEGC])
-
-
-@part
-def tell(S: Any, P: Any) -> None:
-    """Fill the truth."""
-    to_ml = 1.0 / P[L.P_DENSITY_20_G_ML]
-    connected_g = S[L.LINE_G]
-    total_g = S[L.LINE_G]
-    k = L.TRUTH0
-    heat_ml = 0.0
-    volume = 0.0
-    for i in range(L.SEGMENTS):
-        total_g += S[L.SEGMENT0_G + i]
-        trapped = S[L.VALVE0_RATIO + 2 * i] < L.SHUT_RATIO and S[L.VALVE0_RATIO + 2 * i + 1] < L.SHUT_RATIO
-        if not trapped:
-            connected_g += S[L.SEGMENT0_G + i]
-        t_degc = mean_degc(S, L.RADIATOR0_DEGC + i * L.RADIATOR_CELLS, L.RADIATOR_CELLS)
-        heat_ml += t_degc * P[L.P_RADIATOR_ML]
-        volume += P[L.P_RADIATOR_ML]
-        S[k + 6 + i] = S[L.LOST0_G + i] * to_ml
-        S[k + 13 + i] = S[L.SEGMENT0_KPA + i]
-        S[k + 20 + i] = t_degc
-        S[k + 27 + i] = S[L.FLOW_LEAK0_ML_S + i]
-        S[k + 39 + i] = 1.0 if trapped else 0.0
-        S[k + L.TRUTH_MAX_SEGMENT] = max(S[k + L.TRUTH_MAX_SEGMENT], S[L.SEGMENT0_KPA + i])
-    supply_degc = mean_degc(S, L.SUPPLY0_DEGC, L.SUPPLY_CELLS)
-    return_degc = mean_degc(S, L.RETURN0_DEGC, L.RETURN_CELLS)
-    liquid_ml = max(P[L.P_GAS_MAX_ML] - S[L.GAS_ML], 0.0)
-    suction_degc = S[L.RETURN0_DEGC + L.RETURN_CELLS - 1]
-    heat_ml += supply_degc * P[L.P_SUPPLY_ML] + return_degc * P[L.P_RETURN_PIPE_ML] + suction_degc * liquid_ml
-    volume += P[L.P_SUPPLY_ML] + P[L.P_RETURN_PIPE_ML] + liquid_ml
-    outside_g = S[L.LOST0_G] + S[L.LOST0_G + 1] + S[L.LOST0_G + 2]
-    S[k] = S[L.TIME_S]
-    S[k + 1] = total_g * to_ml
-    S[k + 2] = connected_g * to_ml
-    S[k + 3] = (outside_g + S[L.LOST_INTERNAL_G]) * to_ml
-    S[k + 4] = outside_g * to_ml
-    S[k + 5] = S[L.LOST_INTERNAL_G] * to_ml
-    S[k + 9] = S[L.GAS_ML]
-    S[k + 10] = S[L.LINE_VOID_ML]
-    S[k + 11] = S[L.COMPENSATOR_KPA]
-    S[k + 12] = S[L.COMPENSATOR_KPA] + S[L.PUMP_HEAD_KPA]
-    S[k + 16] = S[L.CABIN_KPA]
-    S[k + 17] = heat_ml / volume
-    S[k + 18] = supply_degc
-    S[k + 19] = return_degc
-    S[k + 23] = S[L.GAS_DEGC]
-    S[k + 24] = S[L.BAY_DEGC]
-    S[k + 25] = S[L.FLOW_PUMP_ML_S]
-    S[k + 26] = S[L.FLOW_BYPASS_ML_S]
-    S[k + 30] = S[L.FLOW_INTERNAL_ML_S]
-    for i in range(L.VALVES):
-        S[k + 31 + i] = S[L.VALVE0_RATIO + i]
-    S[k + 38] = S[L.PUMP_SPEED_RATIO]
-    S[k + L.TRUTH_MAX_BAY] = max(S[k + L.TRUTH_MAX_BAY], S[L.BAY_DEGC])
-    S[k + L.TRUTH_MIN_LOOP] = min(S[k + L.TRUTH_MIN_LOOP], S[L.COMPENSATOR_KPA])
