@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from isoloop import images
-from isoloop.emulator import CLOCK_HZ, Chip, EmulatorError, run_python
+from isoloop.errors import TargetError
+
+try:
+    from isoloop.emulator import CLOCK_HZ, Chip, EmulatorError, run_python
+except TargetError as error:
+    if os.environ.get("CI") == "true":
+        raise
+    pytest.skip(str(error), allow_module_level=True)
 
 
 def test_pico_boots_and_imports_the_frozen_package(pico_uf2: Path) -> None:

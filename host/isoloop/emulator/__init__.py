@@ -15,7 +15,7 @@ from isoloop.emulator.snippet import SnippetResult, run_python
 try:
     from isoloop.emulator.chip import CLOCK_HZ, Chip
 except ModuleNotFoundError as _error:  # pragma: no cover - depends on what is installed
-    if (_error.name or "").partition(".")[0] != "rp2040py":
+    if (_error.name or "").partition(".")[0] not in ("rp2040py", "littlefs"):
         raise
     raise EmulatorError("the RP2040 emulator is not installed: pip install 'isoloop[pico]'") from _error
 

@@ -43,8 +43,10 @@ def walk_files(root: Path, skip: Iterable[str] = ()) -> Iterator[Path]:
     for folder, folders, files in os.walk(root, followlinks=True):
         folders[:] = sorted(name for name in folders if name not in skipped and not name.startswith("build"))
         for name in sorted(files):
-            if not name.endswith(".pyc"):
-                yield Path(folder) / name
+            path = Path(folder) / name
+            # A link into a submodule that is not checked out is no file.
+            if not name.endswith(".pyc") and path.is_file():
+                yield path
 
 
 def tree_sha256(root: Path, parts: Iterable[str] = ("",), skip: Iterable[str] = ()) -> str:
