@@ -44,12 +44,16 @@ def _field(dictionary: Dictionary, name: str, enum: str | None, value: int | str
         return "passive" if value else ""
     if name == "on":
         return "on" if value else "off"
-    label, _, unit = name.rpartition("_")
     for suffix, shown, divisor in _UNITS:
         if name.endswith(suffix):
             label = name.removesuffix(suffix)
-            return f"{label.replace('_', ' ')} {value / divisor:.3g} {shown}"
-    return f"{name.replace('_', ' ')} {value}" if label or unit else str(value)
+            return f"{label.replace('_', ' ')} {_figure(value / divisor)} {shown}"
+    return f"{name.replace('_', ' ')} {value}"
+
+
+def _figure(value: float) -> str:
+    """Three digits, and no exponent."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 _UNITS = (

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import FrameType
 from typing import cast
 
 from isoloop.cli.fly import fly_job
@@ -115,10 +116,16 @@ def _work(link: Connection, core: int | None) -> None:
         except EOFError:
             return
         try:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, _interrupt_once)
             outcome = fly_job(job)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             link.send((index, outcome))
         except BaseException:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             link.send(traceback.format_exc())
+
+
+def _interrupt_once(signum: int, frame: FrameType | None) -> None:
+    """Ctrl-C, of which a second (the terminal's and the parent's) must not break the writing of what was recorded."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt

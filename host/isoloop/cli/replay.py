@@ -10,6 +10,7 @@ from isoloop import jsonout
 from isoloop.cli.display import LogTimeline, show_verdict
 from isoloop.cli.fly import salvage
 from isoloop.cli.outdir import check_out, output_error, replace_run_dir
+from isoloop.cli.preflight import check_target
 from isoloop.cli.request import run_name
 from isoloop.cli.verdict import verdict_lines
 from isoloop.errors import EXIT_INTERRUPTED, EXIT_OK, TargetError
@@ -25,10 +26,9 @@ def replay(log: Path, map_source: str, target: str, out: Path, json: bool) -> in
     from isoloop.replay import load_log
     from isoloop.replay import replay as fly_log
     from isoloop.report import build_report
-    from isoloop.targets import open_target
 
     replay_map = load_map(map_source)
-    open_target(target).close()
+    check_target(target)
     recorded = load_log(log, replay_map)
     name = re.sub(r"[^\w .+-]", "_", log.stem).lstrip(".") or "log"
     folder = out / run_name(name, target, 0)

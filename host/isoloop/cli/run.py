@@ -11,6 +11,7 @@ from isoloop.cli.fly import fly_job
 from isoloop.cli.junit import write_junit
 from isoloop.cli.outcome import Outcome, exit_code
 from isoloop.cli.outdir import check_file, check_out
+from isoloop.cli.preflight import check_target
 from isoloop.cli.request import Job, RunRequest, parallel, plan
 from isoloop.cli.verdict import expectation_lines, one_line, verdict_lines
 from isoloop.errors import EXIT_INTERRUPTED, EXIT_OK, TargetError
@@ -22,10 +23,8 @@ def run(request: RunRequest) -> int:
     Raises:
         IsoloopError: something is refused; nothing has flown.
     """
-    from isoloop.targets import open_target
-
     jobs = plan(request)
-    open_target(request.target).close()  # refuses a name that is none, and a host that lacks what it needs
+    check_target(request.target)
     if request.junit is not None:
         check_file(request.junit)
     check_out(request.out, [job.folder for job in jobs], sum(job.scenario.duration_s for job in jobs))

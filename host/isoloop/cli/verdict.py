@@ -125,10 +125,17 @@ def _trapped(summary: Summary, segment: str, plant: PlantConfig | None) -> str:
 
 
 def _alarms(summary: Summary) -> list[str]:
-    counts = [(summary["false_alarms"], "false alarm"), (summary["false_isolations"], "false isolation")]
-    if not any(count for count, _ in counts):
-        return ["No false alarm, no false isolation."] if summary["truth"] else []
-    return [f"{count} {name}{'s' if count > 1 else ''}." for count, name in counts if count]
+    if summary["truth"] is None:  # a recorded log: nobody knows what was true, so no alarm is false
+        would_be = summary["false_isolations"]
+        return [f"It would have commanded {_count(would_be, 'isolation')}."] if would_be else []
+    alarms, isolations = summary["false_alarms"], summary["false_isolations"]
+    if not alarms and not isolations:
+        return ["No false alarm, no false isolation."]
+    return [f"{_count(alarms, 'FALSE alarm')}, {_count(isolations, 'FALSE isolation')}."]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 def _faults(summary: Summary) -> list[str]:
