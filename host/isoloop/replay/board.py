@@ -11,6 +11,7 @@ from isoloop.replay.log import RecordedLog
 from isoloop.schema.map import ReplayMap
 
 _RUN_ROWS = 3
+_RUNS_MIN = 10
 _RUN_SHARE = 0.02
 """Noise of one count repeats itself three times running in some 5 % of the cases; noise of two counts in 1 %."""
 
@@ -44,7 +45,7 @@ def is_coarse(stream: SampleStream) -> bool:
         counts = stream.counts[(stream.fresh >> channel & 1).astype(bool), channel].astype(np.int64)
         edges = np.flatnonzero(np.diff(counts)) + 1
         runs = np.diff(np.concatenate(([0], edges, [len(counts)])))
-        if len(counts) > _RUN_ROWS and np.count_nonzero(runs >= _RUN_ROWS) > max(1, _RUN_SHARE * len(runs)):
+        if len(counts) > _RUN_ROWS and (len(runs) < _RUNS_MIN or np.count_nonzero(runs >= _RUN_ROWS) > max(1, _RUN_SHARE * len(runs))):
             return True
     return False
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from isoloop.dictionary import load_dictionary
 from isoloop.errors import InputError
 from isoloop.replay.calibration import board_calibration
 from isoloop.replay.table import LogTable, read_table
@@ -47,10 +48,11 @@ def load_log(path: Path, replay_map: ReplayMap) -> RecordedLog:
     """Read the mapped columns of a CSV log. An empty cell is a channel without a new sample in that row.
 
     Raises:
-        InputError: a sensor span that no board can have (the map's fault), not a CSV file, a mapped column that is not there, a ragged
+        InputError: a span or stale time that no board can have (the map's fault), not a CSV file, a mapped column that is not there, a ragged
             row, a cell that is not a number (NaN included) or not a time, time that goes backwards or spans more than 31 days, no rows.
     """
     board_calibration(replay_map)
+    _check_stale(replay_map)
     wanted = [replay_map.time_column, *(channel.column for channel in replay_map.channels)]
     table = read_table(path, str(path), wanted)
     time_at = table.column(replay_map.time_column)
@@ -79,6 +81,12 @@ def load_log(path: Path, replay_map: ReplayMap) -> RecordedLog:
         if np.isnan(values[:, index]).all():
             raise InputError(table.label, 2, column, "has no value in any row")
     return RecordedLog(table.label, np.array(times, dtype=np.float64), values)
+
+
+def _check_stale(replay_map: ReplayMap) -> None:
+    most_ms = load_dictionary().parameters_by_name["stale_ms"].max
+    if replay_map.stale_s * 1000 > most_ms:
+        raise InputError(replay_map.file, None, "stale_s", f"must be at most {most_ms / 1000:g} s, not {replay_map.stale_s:g}")
 
 
 def _value(table: LogTable, line: int, cell: str, column: str, unit: str) -> float:

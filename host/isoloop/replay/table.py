@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 from isoloop.errors import InputError
 
 SEPARATORS = ";,\t|"
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,6 @@ def read_table(path: Path, label: str, wanted: Sequence[str]) -> LogTable:
         raise InputError(label, None, None, "is a folder, not a CSV file") from None
     except OSError as error:
         raise InputError(label, None, None, f"cannot be read: {error.strerror}") from None
-    if not raw.strip():
-        raise InputError(label, None, None, "is empty: a header and rows are needed")
     if b"\x00" in raw:
         raise InputError(label, raw[: raw.index(b"\x00")].count(b"\n") + 1, None, "holds zero bytes: a binary file, not CSV text in UTF-8")
     try:
@@ -90,7 +91,9 @@ def read_table(path: Path, label: str, wanted: Sequence[str]) -> LogTable:
         line = raw[: error.start].count(b"\n") + 1
         reason = f"byte 0x{raw[error.start]:02x} is not UTF-8: a binary file, or one in another encoding"
         raise InputError(label, line, None, reason) from None
-    header_line = next(line for line in text.splitlines() if line.strip())
+    header_line = next((line for line in _LINE_END.split(text) if line.strip()), None)
+    if header_line is None:
+        raise InputError(label, None, None, "is empty: a header and rows are needed")
     separator = max(SEPARATORS, key=lambda mark: (len(set(_cells(header_line, mark)) & set(wanted)), header_line.count(mark)))
     return LogTable(label, tuple(_cells(header_line, separator)), separator, text)
 
