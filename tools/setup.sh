@@ -30,5 +30,7 @@ if ! "$venv/bin/python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11)
     "$python" -m venv "$venv"
 fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+# Compiled once here, so that the first flight does not have to.
+"$venv/bin/python" -c 'from isoloop.plant import Plant, PlantConfig; Plant(PlantConfig.from_preset(), 1, 100, [])'
 date >"$stamp"
 echo "isoloop is set up in $venv; try: $venv/bin/isoloop run ms22"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ BAR_AFTER_S = 2.0
 """Shorter work shows no bar: importing what draws it would be a part of the work."""
 
 _COLOURS = {"high": "31;1", "medium": "33", "low": "36", "info": "2", PLANT_LABEL: "35"}
+
+
+PATIENCE_S = 3.0
+"""Silence before the first event, after which it is explained."""
 
 
 class Bar:
@@ -76,9 +81,13 @@ class Timeline:
         self._pending = list(scenario.events)
         self._tick_s = scenario.tick_ms / 1000
         self._bar = Bar(scenario.name, scenario.ticks, on_stdout=True)
+        self._patience = threading.Timer(PATIENCE_S, _ask_for_patience)
+        self._patience.daemon = True
+        self._patience.start()
 
     def on_event(self, t_s: float, name: str, severity: str, fields: Mapping[str, int | None]) -> None:
         """The firmware reported an event."""
+        self._patience.cancel()
         self._tell_plant(t_s)
         _line(t_s, severity, firmware_event(self._dictionary, name, fields))
 
@@ -89,6 +98,7 @@ class Timeline:
 
     def close(self) -> None:
         """The flight is over."""
+        self._patience.cancel()
         self._bar.close()
 
     def _tell_plant(self, t_s: float) -> None:
@@ -123,6 +133,10 @@ class LogTimeline:
     def close(self) -> None:
         """The replay is over."""
         self._bar.close()
+
+
+def _ask_for_patience() -> None:
+    print("(the plant is being compiled, which is needed once on a machine and takes about 10 s)", file=sys.stderr, flush=True)
 
 
 def paint(text: str, colour: str) -> str:
