@@ -18,8 +18,8 @@ except TargetError as error:
     pytest.skip(str(error), allow_module_level=True)
 
 
-def test_pico_boots_and_imports_the_frozen_package(pico_uf2: Path) -> None:
-    known = images.info("pico")
+def test_pico_boots_and_imports_the_frozen_package(pico_uf2: Path, firmware_tree: Path) -> None:
+    known = images.info("pico", firmware_tree)
     assert known is not None
     result = run_python(pico_uf2, "import sys, tcs.crc, build_id\nprint(sys.platform, build_id.IMAGE_ID)\nprint(tcs.crc.__file__)")
     assert result.output.splitlines() == [f"rp2 {known.image_id}", "tcs/crc.py"]

@@ -122,9 +122,9 @@ print(len(lines) >= 2)
 # pico
 
 
-def test_pico_freezes_every_file_of_the_firmware(pico_uf2: Path) -> None:
+def test_pico_freezes_every_file_of_the_firmware(pico_uf2: Path, firmware_tree: Path) -> None:
     payload = uf2_payload(pico_uf2)
-    tree = firmware_dir()
+    tree = firmware_tree
     frozen = [path.relative_to(tree).as_posix() for folder in ("tcs", "boards") for path in sorted((tree / folder).rglob("*.py"))]
     frozen += ["main.py"] if (tree / "main.py").is_file() else []
     assert frozen
@@ -135,27 +135,27 @@ def test_pico_leaves_its_file_system_alone(pico_uf2: Path) -> None:
     assert len(uf2_payload(pico_uf2)) <= (2048 - 1408) * 1024
 
 
-def test_pico_sidecar_says_what_the_file_is(pico_uf2: Path) -> None:
-    known = images.info("pico")
+def test_pico_sidecar_says_what_the_file_is(pico_uf2: Path, firmware_tree: Path) -> None:
+    known = images.info("pico", firmware_tree)
     assert known is not None
     assert known.path == pico_uf2
     assert known.sha256 == hashing.file_sha256(pico_uf2)
-    assert known.dictionary_hash == builder.dictionary_hash(firmware_dir())
+    assert known.dictionary_hash == builder.dictionary_hash(firmware_tree)
     assert known.image_id.encode() in uf2_payload(pico_uf2)
     assert json.loads((pico_uf2.parent / store.SIDECAR).read_text())["sha256"] == known.sha256
 
 
-def test_pico_is_stale_as_soon_as_a_firmware_file_changes(pico_uf2: Path, tmp_path: Path) -> None:
+def test_pico_is_stale_as_soon_as_a_firmware_file_changes(pico_uf2: Path, firmware_tree: Path, tmp_path: Path) -> None:
     tree = tmp_path / "firmware"
-    shutil.copytree(firmware_dir(), tree)
+    shutil.copytree(firmware_tree, tree)
     assert images.find("pico", tree) == pico_uf2
     (tree / "tcs/crc.py").write_text((tree / "tcs/crc.py").read_text() + "\n")
     assert images.find("pico", tree) is None
 
 
-def test_refresh_freezes_a_changed_firmware_anew(pico_uf2: Path, tmp_path: Path) -> None:
+def test_refresh_freezes_a_changed_firmware_anew(pico_uf2: Path, firmware_tree: Path, tmp_path: Path) -> None:
     tree = tmp_path / "firmware"
-    shutil.copytree(firmware_dir(), tree)
+    shutil.copytree(firmware_tree, tree)
     (tree / "tcs/crc.py").unlink()
     (tree / "tcs/newcomer.py").write_text(f"MARK = {str(tmp_path)!r}\n")
     path = images.refresh("pico", tree)
@@ -172,14 +172,14 @@ def test_refresh_without_a_build_folder_does_not_begin_one(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_firmware_that_does_not_compile_is_named(pico_uf2: Path, tmp_path: Path) -> None:
+def test_firmware_that_does_not_compile_is_named(pico_uf2: Path, firmware_tree: Path, tmp_path: Path) -> None:
     tree = tmp_path / "firmware"
-    shutil.copytree(firmware_dir(), tree)
+    shutil.copytree(firmware_tree, tree)
     (tree / "tcs/broken.py").write_text("def f(:\n")
     with pytest.raises(ImageError, match=r"^compiling pico failed: .*tcs/broken\.py.* \(log: "):
         images.refresh("pico", tree)
     # One bad file must not cost everybody a whole build.
-    assert images.refresh("pico") is not None
+    assert images.refresh("pico", firmware_tree) is not None
 
 
 def _other_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,10 +191,12 @@ def _other_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.long
-def test_pico_built_again_elsewhere_is_the_same_file(pico_uf2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pico_built_again_elsewhere_is_the_same_file(
+    pico_uf2: Path, firmware_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     want = pico_uf2.read_bytes()
     _other_cache(tmp_path, monkeypatch)
-    built = images.build(["pico"])["pico"]
+    built = images.build(["pico"], firmware=firmware_tree)["pico"]
     assert built.path != pico_uf2
     assert built.path.read_bytes() == want
 
