@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import struct
 import subprocess
 import tempfile
+import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from isoloop import __version__, paths
 from isoloop.errors import TargetError, UsageError
@@ -29,6 +31,7 @@ _FRAME_SIZE = 48
 _FED = 1
 _READ_SIZE = 4096
 _QUIT_S = 2.0
+_LAST_WORDS_S = 1.0
 _TRACEBACK_MAX_BYTES = 20_000
 _QUIT_FRAME = _HEAD.pack(_QUIT, 0, 0, 0, 0, 0, 0, 0) + bytes(32)
 
@@ -153,16 +156,18 @@ class UnixTarget:
     def _serve(self, until: int, when: str, data: bytes = b"") -> TickAnswer:
         """Take frames, serving the NOR requests among them, until one of kind `until` has come."""
         while True:
+            data = self._fill(data, 2, when)
+            kind = data[0] | data[1] << 8
+            if kind not in (until, _READ, _PROGRAM, _ERASE):
+                self._fail_talking(data, when)
             data = self._fill(data, _ANSWER.size, when)
-            kind, count, third, fourth = _ANSWER.unpack_from(data)
-            if kind not in (_READY, _DONE, _READ, _PROGRAM, _ERASE) or (kind in (_READY, _DONE) and kind != until):
-                self._fail(f"wrote {data[:40]!r} where a bridge frame belongs, {when}")
+            _, count, third, fourth = _ANSWER.unpack_from(data)
             data = self._fill(data, _ANSWER.size + count, when)
             payload = data[_ANSWER.size : _ANSWER.size + count]
             data = data[_ANSWER.size + count :]
             if kind == until:
                 if data:
-                    self._fail(f"wrote {len(data)} bytes more than it announced, {when}")
+                    self._fail_talking(data, when)
                 return TickAnswer(third, fourth == _FED, payload)
             try:
                 self._serve_nor(kind, fourth, third, payload)
@@ -192,31 +197,45 @@ class UnixTarget:
             guard.waiting = False
             guard.exchanges += 1
             if not more:
-                self._fail(None, when)
+                self._fail_gone(when, data)
             data += more
         return data
 
-    def _fail(self, what: str | None, when: str = "") -> None:
-        """Raise the TargetError for a firmware that is gone (what is None) or misbehaves."""
-        process = self._process
+    def _fail_talking(self, data: bytes, when: str) -> NoReturn:
+        """Something that is no bridge frame came: the traceback of a firmware that dies (some builds print it there), or its debugging."""
+        quiet_at_s = time.monotonic() + _LAST_WORDS_S
+        while len(data) < _TRACEBACK_MAX_BYTES:
+            ready, _, _ = select.select([self._from_firmware], [], [], max(0.0, quiet_at_s - time.monotonic()))
+            more = os.read(self._from_firmware, _READ_SIZE) if ready else b""
+            if ready and not more:
+                self._fail_gone(when, data)
+            if not more:
+                break
+            data += more
+        self._fail(f"wrote {data[:40]!r} where a bridge frame belongs, {when}", data)
+
+    def _fail_gone(self, when: str, data: bytes) -> NoReturn:
+        """The firmware's end of the bridge is closed; `data` is what it wrote last."""
+        process, guard = self._process, self._guard
         assert process is not None
-        hung = self._guard is not None and self._guard.has_fired
-        if what is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_QUIT_S)
-            if hung:
-                what = f"did not answer for {self._hang_s:g} s {when}"
-            elif process.returncode is None:
-                what = f"closed its end of the bridge {when}"
-            elif process.returncode < 0:
-                what = f"was killed by {signal.Signals(-process.returncode).name} {when}"
-            else:
-                what = f"exited with code {process.returncode} {when}"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_QUIT_S)
+        code = process.returncode
+        if guard is not None and guard.has_fired:
+            self._fail(f"did not answer for {self._hang_s:g} s {when}", data)
+        if code is None:
+            self._fail(f"closed its end of the bridge {when}", data)
+        if code < 0:
+            self._fail(f"was killed by {signal.Signals(-code).name} {when}", data)
+        self._fail(f"exited with code {code} {when}", data)
+
+    def _fail(self, what: str, last_words: bytes = b"") -> NoReturn:
+        """End the firmware and raise its TargetError."""
         self._kill()
-        traceback = self._read_stderr()
+        told = self._read_stderr() + last_words.decode("utf-8", "replace")
         self._reap()
-        last = traceback.strip().splitlines()[-1:] if traceback.strip() else []
-        raise TargetError(": ".join([f"target {self.name}: the firmware {what}", *last]), traceback)
+        last_line = told.strip().splitlines()[-1:] if "Traceback" in told else []
+        raise TargetError(": ".join([f"target {self.name}: the firmware {what}", *last_line]), told)
 
     def _read_stderr(self) -> str:
         if self._stderr is None:
