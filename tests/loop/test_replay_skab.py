@@ -30,6 +30,7 @@ def events(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.req("REQ-RPL-002", "REQ-RPL-003")
 @pytest.mark.parametrize("name", CHANGES_S)
 def test_replay_real_loss_is_a_flow_loss_within_45_s_and_never_an_isolation(skab_dir: Path, tmp_path: Path, name: str) -> None:
     summary = fly(skab_dir / f"{name}.csv", "skab", tmp_path / "run")
@@ -45,6 +46,7 @@ def test_replay_real_loss_is_a_flow_loss_within_45_s_and_never_an_isolation(skab
     assert set(raised) <= {"BOOT", "PARAMETERS_LOADED"}
 
 
+@pytest.mark.req("REQ-RPL-002")
 def test_replay_log_with_nothing_wrong_has_no_verdict(skab_dir: Path, tmp_path: Path) -> None:
     summary = fly(skab_dir / "anomaly-free.csv", "skab", tmp_path / "run")
     assert summary["verdict"]["class"] == "none"
@@ -110,6 +112,7 @@ def compensator_map(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.req("REQ-RPL-001")
 def test_replay_pressures_and_temperatures_watch_the_inventory(tmp_path: Path, compensator_map: Path) -> None:
     summary = fly(compensator_log(tmp_path / "leak.csv", 5.8), compensator_map, tmp_path / "run")
     assert summary["verdict"]["class"] == "coolant_leak"
@@ -154,6 +157,7 @@ def test_replay_meter_off_scale_is_a_sensor_fault_and_no_loss(tmp_path: Path) ->
     assert summary["t_detect_s"] is None
 
 
+@pytest.mark.req("REQ-INP-002")
 @pytest.mark.parametrize(
     ("content", "said"),
     [
