@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -164,6 +165,20 @@ def test_refresh_freezes_a_changed_firmware_anew(pico_uf2: Path, firmware_tree: 
     assert b"tcs/newcomer.py\0" in payload
     assert str(tmp_path).encode() in payload
     assert b"tcs/crc.py\0" not in payload
+
+
+def test_cache_keeps_the_newest_images_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    program = tmp_path / "program"
+    program.write_bytes(b"x")
+    other = store.image_dir("pico-w", "0" * 64)
+    other.mkdir(parents=True)
+    ids = [f"{number:064x}"[::-1] for number in range(1, store.KEPT_IMAGES + 3)]
+    for number, image_id in enumerate(ids):
+        made = store.ImageInfo("pico", program, hashing.file_sha256(program), 1, image_id, None, "1.25.0", {}, "gcc")
+        os.utime(store.save(made).path.parent, (number, number))
+    assert [image_id for image_id in ids if store.load("pico", image_id)] == ids[-store.KEPT_IMAGES :]
+    assert other.is_dir()
 
 
 def test_refresh_without_a_build_folder_does_not_begin_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 from isoloop.images.hashing import file_sha256
 
 KEPT_IMAGES = 6
-"""Builds kept of each image: a few branches' worth, 0.6 MB each. Older ones are removed when a new one is added."""
+"""Builds kept of each image: a few branches' worth, 0.7 MB each. Older ones are removed when a new one is added."""
+KEPT_BUILD_FOLDERS = 2
+"""Folders of objects kept of each image, up to 90 MB each."""
 
 SIDECAR = "image.json"
 
@@ -85,18 +87,18 @@ def save(info: ImageInfo) -> ImageInfo:
     (staging / SIDECAR).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
     staging.rename(folder)
-    _prune(info.image, keep=folder)
+    _prune(folder.parent, info.image, KEPT_IMAGES)
+    _prune(cache_dir() / "build", info.image, KEPT_BUILD_FOLDERS)
     stored = load(info.image, info.image_id)
     assert stored is not None
     assert stored.sha256 == file_sha256(stored.path)
     return stored
 
 
-def _prune(image: str, keep: Path) -> None:
-    # Exact name and 16 hex digits: `pico` must not sweep away `pico-w`.
-    builds = [path for path in keep.parent.glob(f"{image}-{'[0-9a-f]' * 16}") if path != keep]
-    builds.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in builds[KEPT_IMAGES - 1 :]:
+def _prune(folder: Path, image: str, kept: int) -> None:
+    # Exact name and 16 hex digits: `pico` must not sweep away `pico-w`. Only ever called under the build lock.
+    found = sorted(folder.glob(f"{image}-{'[0-9a-f]' * 16}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in found[kept:]:
         shutil.rmtree(path, ignore_errors=True)
 
 
