@@ -103,6 +103,19 @@ def test_read_table_missing_rows_are_a_gap_not_a_line(tmp_path: Path) -> None:
     assert column.t_ms[gap] < 60_000 == column.t_ms[gap + 1]
 
 
+def test_read_table_in_small_pieces_is_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "telemetry.csv"
+    rows = "".join(f"{t},{t * 7 % 11},{'ok' if t % 3 else 'stale'}\n" for t in (*range(200), *range(300, 400)))
+    path.write_text("t_s,a,verdict\n" + rows)
+    whole = read_table(path, texts={"verdict"})
+    for size in (9, 64, 1000):  # some of them end right at the gap
+        monkeypatch.setattr("isoloop.report.tables._CHUNK_BYTES", size)
+        pieces = read_table(path, texts={"verdict"})
+        for name, column in whole.columns.items():
+            np.testing.assert_array_equal(pieces.columns[name].values, column.values)
+            np.testing.assert_array_equal(pieces.columns[name].t_ms, column.t_ms)
+
+
 def test_read_table_long_file_is_thinned_with_its_peaks_and_windows(tmp_path: Path) -> None:
     path = tmp_path / "telemetry.csv"
     rows = 300_000

@@ -246,15 +246,25 @@ def test_headline_other_charge_makes_no_claim_of_the_default_loop() -> None:
     [
         ({"t_detect_s": None, "t_isolate_cmd_s": None, "t_isolated_s": None}, "the leak went unnoticed"),
         ({"t_isolated_s": None}, "was not complete at the end of the run"),
-        ({"t_detect_s": 40.0, "false_alarms": 1}, "20 s before any leak began. 1 alarm came without a cause"),
-        ({"truth": {"leaks": [], "leak": None}, "t_isolated_s": None, "false_isolations": 1}, "although nothing leaked"),
-        ({"truth": {"leaks": [], "leak": None}, "t_detect_s": None, "t_isolate_cmd_s": None, "t_isolated_s": None}, "No leak was put into"),
+        ({"t_detect_s": 40.0, "false_alarms": 1}, "20 s before any coolant leak began. 1 alarm came without a cause"),
+        ({"truth": {"leaks": [], "leak": None}, "t_isolated_s": None, "false_isolations": 1}, "although no coolant leaked"),
+        ({"truth": {"leaks": [], "leak": None}, "t_detect_s": None, "t_isolate_cmd_s": None, "t_isolated_s": None}, "No coolant leak was"),
         ({"truth": None, "t_isolated_s": None}, "would have commanded isolation at 62 s; it is passive"),
         ({"truth": None}, "recorded log, replayed open loop"),
     ],
 )
 def test_headline_other_outcomes_are_said_plainly(changes: dict[str, Any], wanted: str) -> None:
     assert wanted in " ".join(headline(summary(**changes)).sentences).replace("\u00a0", " ")
+
+
+def test_report_fault_without_an_alarm_names_its_first_report(tmp_path: Path) -> None:
+    verdict = {"class": "sensor_fault", "segment": None, "rate_ml_s": None, "hole_mm": None, "rate_ml_s_ci95": None, "confidence": None}
+    folder = write_run(tmp_path / "run", verdict=verdict, t_detect_s=None, t_isolate_cmd_s=None, t_isolated_s=None)
+    write_csv(folder / "events.csv", {
+        "t_s": [0.0, 17.0, 60.0], "name": ["BOOT", "LEAK_SUSPECT", "CHANNEL_STATUS"], "severity": ["info", "medium", "low"],
+        "fields": ["", "stage=2", "channel=p_comp_a status=short"],
+    })  # fmt: skip
+    assert "First report of a fault: CHANNEL_STATUS (channel=p_comp_a status=short) at 60\u00a0s." in page_of(folder)
 
 
 def test_headline_failed_and_broken_off_runs_never_look_good() -> None:

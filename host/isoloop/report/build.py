@@ -12,9 +12,10 @@ from pathlib import Path
 
 from isoloop import errors
 from isoloop.report import REPORT_NAME, payload, sheet, wording
+from isoloop.report.formats import seconds
 from isoloop.report.layout import Layout, lay_out
 from isoloop.report.rules import OTHER, Panel
-from isoloop.report.runfolder import Run, number, read_run
+from isoloop.report.runfolder import Run, mapping, number, read_run
 from isoloop.report.strips import StripPanel, strip_panels
 
 _LOSSES = {"events_dropped": "events were lost in the firmware's queue", "reports_skipped": "housekeeping reports were skipped"}
@@ -102,7 +103,7 @@ def _header(run: Run, head: wording.Headline) -> str:
         f'<div class="figure"><dt>{escape(figure.label)}</dt><dd>{escape(figure.value)}<small>{escape(figure.note)}</small></dd></div>'
         for figure in head.figures
     )
-    first, *others = head.sentences
+    first, *others = [*head.sentences, *_first_fault(run)]
     return (
         f'<p class="kind">isoloop run report · {escape(kind)} · {escape(run.folder.resolve().name)}</p>'
         f'<h1>{escape(head.title)} <span class="outcome {head.outcome_kind}">{escape(head.outcome)}</span></h1>'
@@ -110,6 +111,17 @@ def _header(run: Run, head: wording.Headline) -> str:
         f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in others)}</ul>"
         f'<dl class="figures">{figures}</dl>'
     )
+
+
+def _first_fault(run: Run) -> list[str]:
+    """Where a fault was diagnosed without a leak alarm, the first event that told of one."""
+    if run.summary.get("t_detect_s") is not None or mapping(run.summary.get("verdict")).get("class", "none") == "none":
+        return []
+    told = [event for event in run.events if event.severity != "info" and event.name != "LEAK_SUSPECT"]
+    if not told:
+        return []
+    detail = f" ({told[0].detail})" if told[0].detail else ""
+    return [f"First report of a fault: {told[0].name}{detail} at {seconds(told[0].t_ms / 1000)}."]
 
 
 def _notes(run: Run, layout: Layout) -> str:

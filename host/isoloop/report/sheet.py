@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from isoloop.report.formats import amount, plain, seconds
 from isoloop.report.runfolder import Summary, mapping, number
-from isoloop.report.wording import CHARGE_L, SEGMENT_L, flew_default_loop, is_replay
+from isoloop.report.wording import CHARGE_L, SEGMENT_L, flew_default_loop, hole_interval_mm, is_replay
 
 
 def provenance(summary: Summary) -> list[tuple[str, str]]:
     """Where the figures on the page come from: (what, source)."""
     rows = [
         ("Measured channels, estimates, statistics, states", "the firmware's own telemetry, as received over the link"),
-        ("Interval of the hole size", "derived here: the rate's 95 % interval through the orifice law, at one pressure"),
     ]
+    if hole_interval_mm(mapping(summary.get("verdict"))) is not None:
+        rows.append(("Interval of the hole size", "derived here: the rate's 95 % interval through the orifice law, at one pressure"))
     if is_replay(summary):
         rows.append(("Truth", "none: a recorded log says what the sensors read, not what happened"))
         return rows

@@ -202,11 +202,13 @@ class _Reader:
         if not self.rows:
             self._set_scale(t_ms, len(text), file_bytes)
         self.rows += len(t_ms)
-        if self.last_ms >= 0 and t_ms[0] - self.last_ms > self.gap_ms:  # a gap between two chunks
-            t_ms = np.insert(t_ms, 0, self.last_ms + 1)
+        starts_after_gap = self.last_ms >= 0 and t_ms[0] - self.last_ms > self.gap_ms
+        last_ms, self.last_ms = self.last_ms, int(t_ms[-1])
+        t_ms, matrix = _with_gaps(t_ms, matrix, self.gap_ms)
+        if starts_after_gap:
+            t_ms = np.insert(t_ms, 0, last_ms + 1)
             matrix = np.insert(matrix, 0, np.nan, axis=0)
-        self.last_ms = int(t_ms[-1])
-        self._keep(*_with_gaps(t_ms, matrix, self.gap_ms))
+        self._keep(t_ms, matrix)
 
     def _set_scale(self, t_ms: TimeArray, chunk_bytes: int, file_bytes: int) -> None:
         """From the first chunk: what counts as a gap, and how much a long file has to be thinned."""

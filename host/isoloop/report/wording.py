@@ -103,7 +103,7 @@ def _happened(summary: Summary) -> str:
         return "This is a recorded log, replayed open loop: what really happened is not known here, and the firmware moved nothing."
     found = leaks(summary)
     if not found:
-        return "No leak was put into the plant."
+        return "No coolant leak was put into the plant."
     parts = []
     for leak in found:
         into = "the lines inside the cabin" if leak.get("segment") == "internal" else segment_words(leak.get("segment"))
@@ -115,7 +115,7 @@ def _after(time_s: float, onset_s: float | None) -> str:
     if onset_s is None:
         return ""
     delay = time_s - onset_s
-    return f", {seconds(delay)} after the onset" if delay >= 0 else f", {seconds(-delay)} before any leak began"
+    return f", {seconds(delay)} after the onset" if delay >= 0 else f", {seconds(-delay)} before any coolant leak began"
 
 
 def _detected(summary: Summary) -> str:
@@ -147,7 +147,7 @@ def _isolated(summary: Summary) -> str:
     elif onset is not None:
         text += ", and was not complete at the end of the run: no holed segment, or not every one, was confirmed shut."
     else:
-        text += ", although nothing leaked." if number(summary.get("false_isolations")) else "."
+        text += ", although no coolant leaked." if number(summary.get("false_isolations")) else "."
     return text
 
 
@@ -222,7 +222,7 @@ def _figures(summary: Summary) -> list[Figure]:
         if key == "t_isolated_s" and is_replay(summary):
             continue  # nothing is moved
         if time is None:
-            figures.append(Figure(label, "no", "" if onset is not None else "nothing leaked" if not is_replay(summary) else ""))
+            figures.append(Figure(label, "no", "" if onset is not None else "no coolant leak" if not is_replay(summary) else ""))
         elif onset is None:
             figures.append(Figure(label, f"at {time:g}\u00a0s", "scenario time"))
         else:
