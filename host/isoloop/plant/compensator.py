@@ -12,6 +12,7 @@ from . import layout as L
 from .holes import GAMMA, WET_RATIO, air_kpa_ml_s, hole_area_mm2, orifice_ml_s
 from .jit import part
 from .liquid import density_g_ml, mean_degc, vapour_kpa
+from .trapped import REFERENCE_KPA
 
 ZERO_C_K = 273.15
 GAS_MIN_KPA_ML_K = 1e-3
@@ -27,10 +28,31 @@ def room_ml(S: Any, P: Any) -> float:
 
 
 @part
+def is_connected(S: Any, i: int) -> bool:
+    """True while a valve of the segment passes anything."""
+    return bool(S[L.VALVE0_RATIO + 2 * i] >= L.SHUT_RATIO or S[L.VALVE0_RATIO + 2 * i + 1] >= L.SHUT_RATIO)
+
+
+@part
 def saturation_kpa(S: Any, P: Any) -> float:
-    """Vapour pressure of the warmer of supply and return: where a connected loop flashes first."""
+    """Vapour pressure of the warmest connected part: where the loop flashes first, and what it then holds everywhere."""
     warm = max(mean_degc(S, L.SUPPLY0_DEGC, L.SUPPLY_CELLS), mean_degc(S, L.RETURN0_DEGC, L.RETURN_CELLS))
+    for i in range(L.SEGMENTS):
+        if is_connected(S, i):
+            warm = max(warm, mean_degc(S, L.RADIATOR0_DEGC + i * L.RADIATOR_CELLS, L.RADIATOR_CELLS))
     return vapour_kpa(P, warm)
+
+
+@part
+def segment_voids_ml(S: Any, P: Any) -> float:
+    """What the connected segments lack to be full."""
+    void_ml = 0.0
+    for i in range(L.SEGMENTS):
+        if is_connected(S, i):
+            density = density_g_ml(P, mean_degc(S, L.RADIATOR0_DEGC + i * L.RADIATOR_CELLS, L.RADIATOR_CELLS))
+            squeezed = (S[L.SEGMENT0_KPA + i] - REFERENCE_KPA) / P[L.P_SEGMENT_MODULUS_KPA]
+            void_ml += P[L.P_RADIATOR_ML] * (1.0 + squeezed) - S[L.SEGMENT0_G + i] / density
+    return max(void_ml, 0.0)
 
 
 @part
@@ -53,6 +75,8 @@ def compensate(S: Any, P: Any) -> None:
 
     gas_kpa = amount * gas_k / volume
     void = room - volume  # negative: squeezed beyond the hot stop
+    if S[L.FLASHED] > 0.0:  # voids are anywhere, and all of them fill before the pressure comes back
+        void += segment_voids_ml(S, P)
     pressure = gas_kpa
     if void > 0.0 or room < low:
         # On a stop only the liquid's own compressibility gives, so the pressure falls or climbs within a few mL.
@@ -60,7 +84,7 @@ def compensate(S: Any, P: Any) -> None:
     flashed = pressure <= saturation
     S[L.FLASHED] = 1.0 if flashed else 0.0
     S[L.COMPENSATOR_KPA] = saturation if flashed else pressure
-    S[L.LINE_VOID_ML] = max(void, 0.0)
+    S[L.VOID_ML] = max(void, 0.0)
     S[L.GAS_DEGC] = gas_k - ZERO_C_K
     S[L.GAS_ML] = volume
 
@@ -90,7 +114,7 @@ def exchange(S: Any, P: Any) -> None:
     S[L.FLOW_INTERNAL_ML_S] = flow_ml_s
     if P[L.P_OUTSIDE_KPA] > 0.0:
         for i in range(L.SEGMENTS):
-            if S[L.VALVE0_RATIO + 2 * i] >= L.SHUT_RATIO or S[L.VALVE0_RATIO + 2 * i + 1] >= L.SHUT_RATIO:
+            if is_connected(S, i):
                 hole = hole_area_mm2(P, i, S[L.TIME_S] - tick_s)
                 air = air_kpa_ml_s(hole, P[L.P_OUTSIDE_KPA], S[L.SEGMENT0_KPA + i], P[L.P_CABIN_K]) * tick_s
                 amount += min(air, _up_to(S, P[L.P_OUTSIDE_KPA])) / P[L.P_CABIN_K]

@@ -17,6 +17,7 @@ from .liquid import density_g_ml, mean_degc, vapour_kpa
 from .trapped import REFERENCE_KPA, hold
 
 LAMINAR_KPA_S_ML = 1e-5
+SAG_RATIO = 0.9  # a segment that boils off through its hole cools and falls this far below the rest of a flashed loop (ours)
 REDISTRIBUTION_S = 20.0  # time in which the voids of a flashed loop spread over its connected parts (ours)
 ITERATIONS = 60
 
@@ -97,6 +98,8 @@ def _prepare(S: Any, P: Any) -> None:
         if S[K_IN + i] >= 0.0 or S[K_OUT + i] >= 0.0:
             pool_g += S[L.SEGMENT0_G + i]
             pool_full_g += density * volume
+            if S[L.FLASHED] > 0.0:
+                S[VAPOUR_KPA + i] = SAG_RATIO * S[L.COMPENSATOR_KPA]
     for i in range(L.SEGMENTS):
         S[K_HOLE + i] = -1.0
         if S[K_IN + i] < 0.0 and S[K_OUT + i] < 0.0:
@@ -110,7 +113,7 @@ def _prepare(S: Any, P: Any) -> None:
                 S[K_HOLE + i] = S[DENSITY + i] / (2.0 * effective_mm2 * effective_mm2)
     # what a flashed loop's parts tend to: the same liquid fraction everywhere
     for i in range(L.SEGMENTS):
-        S[POOL_RATIO + i] = pool_g / pool_full_g
+        S[POOL_RATIO + i] = min(pool_g / pool_full_g, 1.0)
 
 
 @part
@@ -252,7 +255,7 @@ def _move_mass(S: Any, P: Any) -> None:
         if S[L.SEGMENT_VOID0 + i] > 0.0:
             fed_ml_s = S[L.FLOW_IN0_ML_S + i] - S[L.FLOW_OUT0_ML_S + i]
             if S[L.FLASHED] > 0.0:
-                fed_ml_s *= min(S[POOL_RATIO + i], 1.0)  # what the lines bring is part vapour
+                fed_ml_s *= S[POOL_RATIO + i]  # what the lines bring is part vapour
             lost_g = min(lost_g, before_g)
             after_g = max(before_g - lost_g + fed_ml_s * density * tick_s, 0.0)
         elif S[L.FLASHED] > 0.0:

@@ -79,7 +79,7 @@ def tell(S: Any, P: Any) -> None:
     S[LOST_OUTSIDE] = outside_g * to_ml
     S[LOST_CABIN] = S[L.LOST_INTERNAL_G] * to_ml
     S[GAS_VOLUME] = S[L.GAS_ML]
-    S[VOID] = S[L.LINE_VOID_ML]
+    S[VOID] = S[L.VOID_ML]
     S[P_COMP] = S[L.COMPENSATOR_KPA]
     S[P_PUMP] = S[L.COMPENSATOR_KPA] + S[L.PUMP_HEAD_KPA]
     S[P_CABIN] = S[L.CABIN_KPA]
