@@ -63,9 +63,9 @@ def lay_out(run: Run) -> Layout:
             if rule is not None and _is_shown(rule, known):
                 trace = Trace(rule.name, rule.group, column, what, rule.style, meanings.get(name, ""), rule.hidden)
                 placed.append((order, trace, panels[rule.panel]))
-            elif rule is None and (known == known[0]).all():
+            elif (known == known[0]).all():
                 layout.constant.append(f"{name} {known[0]:g}")
-            elif rule is None:
+            else:
                 placed.append((order, _unruled(source, column, what, panels), panels[_extra_key(source, what)]))
     for _, trace, panel in sorted(placed, key=lambda row: row[0]):
         panel.traces.append(trace)
@@ -88,7 +88,7 @@ def _rule_for(source: str, what: Quantity) -> tuple[int, Rule | None]:
     if source == "telemetry" and stage is not None:
         index = int(stage[1])
         style = Style(COLORS[index % 8], STAGE_DASHES[index % 8])
-        return index, Rule(source, STAGE, "statistic", f"stage {index}", "stages, fastest first", style)
+        return index, Rule(source, STAGE, "statistic", f"stage {index}", "stages, fastest first", style, if_nonzero=True)
     for order, rule in enumerate(RULES):
         if rule.source == source and rule.pattern.match(what.base):
             return order, rule

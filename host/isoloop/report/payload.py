@@ -22,6 +22,7 @@ _KEY_MARKS = (
     ("commanded", "isolation commanded", "#6a3d9a", "dot"),
     ("isolated", "isolation confirmed", "#00664b", "solid"),
 )
+_REPLAY_LABELS = {"detected": "first alarm", "commanded": "isolation would be commanded"}
 
 
 class _Arrays:
@@ -55,7 +56,7 @@ def key_marks(run: Run) -> list[dict[str, Any]]:
     marks = []
     for key, label, color, dash in _KEY_MARKS:
         if key in times:
-            text = "isolation would be commanded" if would_be and key == "commanded" else label
+            text = _REPLAY_LABELS.get(key, label) if would_be else label
             marks.append({"key": key, "label": text, "color": color, "dash": dash, "t_ms": round(times[key] * 1000)})
     return marks
 

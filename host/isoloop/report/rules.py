@@ -115,7 +115,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule("telemetry", r"inventory", "inventory", "inventory, estimate", ESTIMATED, Style(BLUE, SOLID, 1.8)),
     _rule("telemetry", r"inventory_drop", "lost", "drop below the baseline", ESTIMATED, Style(SKY, DOT)),
-    _rule("telemetry", r"lost", "lost", "lost, estimate", ESTIMATED, Style(BLUE, SOLID, 1.8)),
+    _rule("telemetry", r"lost", "lost", "lost, estimate", ESTIMATED, Style(BLUE, SOLID, 1.8), if_nonzero=True),
     _rule("telemetry", r"lost_before_isolation", "lost", "lost before isolation, estimate", ESTIMATED, Style(GREEN, DASH), if_nonzero=True),
     _rule("telemetry", r"rate", "rate", "leak rate, estimate", ESTIMATED, Style(BLUE, SOLID, 1.8)),
     _rule("telemetry", r"rate_lo", "rate", "95 % interval of the estimate", ESTIMATED, Style(SKY)),
@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
       for n, (color, _) in _SEGMENT_STYLES.items()),
     _truth(r"inventory_connected", "inventory", "connected to the compensator", Style(GREY, DASHDOT), hidden=True),
     _truth(r"inventory(_total)?", "inventory", "all on board", Style(BLACK, DASH, 1.6)),
-    _truth(r"lost(_total)?", "lost", "lost, all", Style(BLACK, DASH, 1.6)),
+    _truth(r"lost(_total)?", "lost", "lost, all", Style(BLACK, DASH, 1.6), if_nonzero=True),
     _truth(r"lost_outside", "lost", "lost to space", Style(GREY, DOT), hidden=True, if_nonzero=True),
     _truth(r"lost_cabin", "lost", "lost into the cabin", Style(VERMILION, DASHDOT), if_nonzero=True),
     *(_truth(rf"lost_rad{n}", "lost", f"lost from radiator {n}", Style(color, DASHDOT), hidden=True, if_nonzero=True)
@@ -190,7 +190,7 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel("hole", "Hole diameter", "diameter, mm", "The diameter that explains the estimated rate.", 140, from_zero=True),
     Panel("confidence", "Confidence in the diagnosis", "confidence, %", "", 120, from_zero=True),
-    Panel("flow", "Coolant flow", "flow, mL/s", "", 200, from_zero=True),
+    Panel("flow", "Coolant flow", "flow, mL/s", "", 200),
     Panel(
         "opening", "Valve openings in the plant", "opening, ratio",
         "Truth, to hold against the end switches above: 1 is open. Valves that never move are left out.", 150, from_zero=True,

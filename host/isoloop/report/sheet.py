@@ -59,6 +59,8 @@ def health(summary: Summary) -> list[tuple[str, str]]:
         ("ticks_late", "Late ticks", ""),
     ):
         if key in summary:
+            if is_replay(summary):  # without a truth all of them count
+                label = {"false_alarms": "Alarms", "false_isolations": "Would-be isolations"}.get(key, label)
             value = number(summary[key])
             rows.append((label, plain(summary[key]) if value is None or not unit else amount(value, unit, 4)))
     return rows

@@ -79,7 +79,10 @@ def strip_panels(run: Run) -> list[StripPanel]:
     columns = {name: column for name, column in run.telemetry.columns.items() if len(column.t_ms)}
     groups = run.dictionary.groups
     enums = {row.name: groups[row.enum] for row in run.dictionary.structures_by_name["housekeeping"].fields if row.enum}
-    panels = [_valve_panel(columns, enums), _state_panel(columns, enums), _channel_panel(columns, enums)]
+    valves = _valve_panel(columns, enums)
+    if run.summary.get("truth") is None and all(len(strip.states) == 1 for strip in valves.strips):
+        valves = StripPanel("valves", "", "")  # a log has no valves: those that the firmware was told of never move
+    panels = [valves, _state_panel(columns, enums), _channel_panel(columns, enums)]
     return [panel for panel in panels if panel.strips or panel.caption]
 
 
@@ -118,6 +121,11 @@ def _state_panel(columns: Mapping[str, Column], enums: Mapping[str, Mapping[int,
     return panel
 
 
+def _is_known(column: Column | None) -> bool:
+    """True when a column ever holds a value."""
+    return column is not None and not bool(np.isnan(column.values).all())
+
+
 def _channel_panel(columns: Mapping[str, Column], enums: Mapping[str, Mapping[int, str]]) -> StripPanel:
     """Channels that were ever anything but ok; the others are named in one sentence."""
     panel = StripPanel("channels", "Channel statuses", "")
@@ -126,7 +134,10 @@ def _channel_panel(columns: Mapping[str, Column], enums: Mapping[str, Mapping[in
     for name, column in columns.items():
         if not name.startswith("status_"):
             continue
-        strip = _strip(name.removeprefix("status_"), column, enums.get(name, {}))
+        channel = name.removeprefix("status_")
+        if channel == "p_cabin" and _is_known(columns.get("flow_ul_s")) and not _is_known(columns.get("p_cabin_pa")):
+            channel = "flow"  # a board with a flow meter has it in this slot
+        strip = _strip(channel, column, enums.get(name, {}))
         states = [*strip.states]
         if len(states) > 1 and states[0] == "stale" and strip.t_ms[1] - strip.t_ms[0] <= _START_MS:
             states.pop(0)

@@ -122,8 +122,10 @@ def _detected(summary: Summary) -> str:
     detect, onset = number(summary.get("t_detect_s")), first_onset_s(summary)
     false_alarms = number(summary.get("false_alarms")) or 0
     if detect is None:
-        text = "No leak alarm was raised"
+        text = "No leak alarm was raised" if not is_replay(summary) else "No alarm was raised"
         return text + (": the leak went unnoticed." if onset is not None else ".")
+    if is_replay(summary):  # a loss of flow may be a leak or a closing valve, and without a truth no alarm is false
+        return f"The first alarm came at {seconds(detect)}."
     text = f"The leak alarm came at {seconds(detect)}{_after(detect, onset)}."
     if false_alarms:
         text += f" {_counted(false_alarms, 'alarm')} came without a cause."
@@ -137,6 +139,8 @@ def _counted(count: float, noun: str) -> str:
 def _isolated(summary: Summary) -> str:
     command, isolated = number(summary.get("t_isolate_cmd_s")), number(summary.get("t_isolated_s"))
     onset = first_onset_s(summary)
+    if command is None and is_replay(summary):
+        return "The firmware would have isolated nothing."
     if command is None and isolated is None:
         return "Isolation was never commanded." if number(summary.get("t_detect_s")) is not None else ""
     if is_replay(summary):
