@@ -80,7 +80,18 @@ def _open_unix(core: int | None, hang_s: float) -> Target:
     return UnixTarget(core=core, hang_s=hang_s)
 
 
-OPENERS: dict[str, Callable[[int | None, float], Target]] = {"unix": _open_unix}
+def _open_unix32(core: int | None, hang_s: float) -> Target:
+    from isoloop import images
+    from isoloop.targets.interpreter import Interpreter
+    from isoloop.targets.unix import UnixTarget
+
+    image = images.find("unix32")
+    if image is None:
+        raise UsageError("target unix32 needs its image: build it with python -m isoloop.images build unix32 (docs/images.md)")
+    return UnixTarget(Interpreter((str(image),)), core=core, hang_s=hang_s, name="unix32")
+
+
+OPENERS: dict[str, Callable[[int | None, float], Target]] = {"unix": _open_unix, "unix32": _open_unix32}
 """Targets by name."""
 
 
