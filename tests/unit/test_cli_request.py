@@ -107,7 +107,8 @@ def test_check_out_a_disk_that_is_too_full_is_said_before_flying(tmp_path: Path,
     with pytest.raises(OutputError, match=r"disk is too full.*93 MB.*10 MB are free"):
         check_out(tmp_path, [tmp_path / "a"], 86400.0)
     with pytest.raises(OutputError, match="too full"):
-        check_out(tmp_path, [tmp_path / "a", tmp_path / "b"], 1.0)
+        check_out(tmp_path / "new", [tmp_path / "new" / "a", tmp_path / "new" / "b"], 1.0)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.req("REQ-INP-003")

@@ -48,9 +48,11 @@ def bench(name: str, full: bool, json: bool) -> int:
         raise UsageError(f"no bench '{name}': one of detector, cycle, emulator, link")
     rows: list[Row] = []
     for measure in (_ms22_ticks, _nominal_ticks, _ms22_command):
-        rows += measure(full)
+        found = measure(full)
+        rows += found
         if not json:
-            _show(rows[-1])
+            for row in found:
+                _show(row)
     if not json and not full:
         print(f"cut: nominal-orbit to {NOMINAL_CUT_S / 3600:g} of its 24 h, the day's wall time in proportion; --full flies all of it")
     if json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -30,20 +31,30 @@ def check_out(out: Path, folders: list[Path], seconds: float) -> None:
     Raises:
         OutputError: one sentence that says why not.
     """
-    need = len(folders) * REPORT_BYTES + seconds * BYTES_A_SECOND
+    was_there = os.path.lexists(out) if "\0" not in str(out) else True
+    try:
+        _check_writable(out, len(folders) * REPORT_BYTES + seconds * BYTES_A_SECOND)
+    except OutputError:
+        if not was_there:
+            with contextlib.suppress(OSError):
+                out.rmdir()
+        raise
+    for folder in folders:
+        _check_replaceable(folder)
+
+
+def _check_writable(out: Path, need: float) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(out).free
         with tempfile.TemporaryFile(dir=out) as probe:
             probe.write(b"\0" * 65536)
             probe.flush()
             os.fsync(probe.fileno())
-        free = shutil.disk_usage(out).free
     except (OSError, ValueError) as error:
         raise output_error(out, error) from None
     if free < need:
         raise OutputError(f"--out {out}: the disk is too full: the runs need about {need / 1e6:.0f} MB and {free / 1e6:.0f} MB are free")
-    for folder in folders:
-        _check_replaceable(folder)
 
 
 def replace_run_dir(folder: Path) -> None:
