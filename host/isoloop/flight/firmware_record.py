@@ -7,10 +7,10 @@ from typing import Any
 from isoloop.dictionary import load_dictionary
 from isoloop.dictionary.model import UNKNOWN_BY_TYPE, Structure
 from isoloop.link.decoder import Report, StructureReport
+from isoloop.schema.names import SEGMENTS
 
 ALARM_EVENTS = ("LEAK_ALARM", "CABIN_LEAK", "FLOW_LOSS")
 ALARM_CLASSES = ("coolant_leak", "cabin_leak", "flow_loss", "accumulator_gas_loss")
-SEGMENTS = ("rad1", "rad2", "rad3")
 
 
 class FirmwareRecord:

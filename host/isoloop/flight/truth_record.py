@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from isoloop.schema.names import SEGMENTS
+
 Truth = Sequence[float] | npt.NDArray[np.float64]
 
-SEGMENTS = ("rad1", "rad2", "rad3")
 SHUT_RATIO = 1e-3
 """A valve that passes less than this share of its opening is shut."""
 OPEN_RATIO = 0.99
