@@ -5,6 +5,7 @@ so neither framing nor handing over ever copies.
 """
 
 from micropython import const
+
 from tcs import cobs, packet
 
 MAX_PACKET = 320  # bytes; the largest structure report must fit, a test holds it

@@ -6,6 +6,7 @@ Layout: 6 bytes primary header, 13 bytes secondary header, source data, 2 bytes 
 from struct import pack_into
 
 from micropython import const
+
 from tcs.crc import crc16
 
 APID = 0x0A5

@@ -7,6 +7,7 @@ and the payload; then the payload. Little-endian. A slot is one sector.
 from struct import unpack_from
 
 from micropython import const
+
 from tcs.crc import crc16
 
 PAGE_SIZE = 256

@@ -4,6 +4,7 @@ from array import array
 from struct import pack_into
 
 from micropython import const
+
 from tcs import packet
 from tcs.reports import pack_housekeeping, pack_platform
 from tcs.tables import (

@@ -6,6 +6,7 @@ Under MicroPython everything between start-up and the print runs with the heap l
 import sys
 
 from micropython import heap_lock, heap_unlock
+
 from tcs import tables
 from tcs.events import Events
 from tcs.link import Link
