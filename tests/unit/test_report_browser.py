@@ -56,3 +56,21 @@ def test_report_in_a_browser_with_nothing_but_a_summary_still_stands(tmp_path: P
     dom = rendered(build_report(folder), tmp_path)
     assert "leak onset (truth) 60 s" in dom
     assert dom.count('class="panel"') == 1
+
+
+def test_report_in_a_browser_reads_values_and_states_at_the_pointer(tmp_path: Path) -> None:
+    """The pointer rests in the middle of 63..65 s: rad2_in travels, its leak runs at the true rate, the clock says where."""
+    path = build_report(write_run(tmp_path / "run"))
+    script = """<script>
+    setTimeout(() => {
+      const plot = document.querySelector("#panel-loop .plot"), box = plot.getBoundingClientRect();
+      const at = {bubbles: true, clientX: box.left + 98 + (box.width - 108) / 2, clientY: box.top + 20};
+      plot.dispatchEvent(new MouseEvent("mousemove", at));
+    }, 1000);
+    </script>"""
+    pointed = tmp_path / "pointed.html"
+    pointed.write_text(path.read_text(encoding="utf-8") + script, encoding="utf-8")
+    dom = rendered(pointed, tmp_path, "#t=63,65")
+    assert re.search(r'<output id="cursor">6(3\.9\d|4\.0\d) s</output>', dom)
+    assert re.search(r"<span>rad2_in</span><b>travelling</b>", dom)
+    assert re.search(r"<span>leak, radiator 2</span><b>5\.80 mL/s</b>", dom)

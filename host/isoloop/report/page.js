@@ -24,7 +24,6 @@ function point(t) {
 }
 
 function wirePointer() {
-  let last = null;
   const main = document.getElementById("panels");
   main.addEventListener("mousemove", (event) => {
     const plot = event.target.closest(".plot");
@@ -34,10 +33,9 @@ function wirePointer() {
       const wide = Math.max(320, plot.clientWidth) - MARGIN.l - MARGIN.r;
       if (x >= 0 && x <= wide) t = range[0] + x / wide * (range[1] - range[0]);
     }
-    last = t;
-    requestAnimationFrame(() => { if (last === t) point(t); });
+    point(t);
   });
-  main.addEventListener("mouseleave", () => { last = null; point(null); });
+  main.addEventListener("mouseleave", () => point(null));
 }
 
 function wireBar() {

@@ -87,14 +87,19 @@ class LinePanel extends Panel {
   read(t) {
     for (const trace of this.traces) {
       if (t === null) { trace.output.textContent = ""; continue; }
-      const value = this.valueAt(trace.t, trace.v, t);
+      const value = this.valueAt(trace.t, trace.v, t, trace.step);
       let text = show(value);
-      if (trace.hi_v !== undefined && text !== "unknown") text += " to " + show(this.valueAt(trace.hi_t, trace.hi_v, t));
+      if (trace.hi_v !== undefined && text !== "unknown") text += " to " + show(this.valueAt(trace.hi_t, trace.hi_v, t, trace.step));
       trace.output.textContent = text === "unknown" ? text : `${text} ${trace.unit}`;
     }
   }
 
-  valueAt(t, v, at) { const i = atOrBefore(timeArray(t), at); return i < 0 ? NaN : valueArray(v)[i]; }
+  /** The recorded sample nearest to the pointer (of a step: the one that holds there), never one between two. */
+  valueAt(t, v, at, step) {
+    const time = timeArray(t), i = atOrBefore(time, at);
+    if (!step && i + 1 < time.length && (i < 0 || time[i + 1] - at < at - time[i])) return valueArray(v)[i + 1];
+    return i < 0 ? NaN : valueArray(v)[i];
+  }
 }
 
 /** True when a known value stands between two unknown ones: a line alone would not show it. */
@@ -146,13 +151,14 @@ class StripPanel extends Panel {
     }
     const states = [...new Set(spec.strips.flatMap((strip) => strip.states))];
     this.legend.append(element("span", "group static", "states (blank: unknown or not driven)"));
+    this.key = element("div", "key");
+    this.legend.append(this.key);
     for (const state of states) {
       const item = element("div", "item static");
       item.append(swatch(this.colors[state], "solid", state.startsWith("driven") ? 4 : 10), element("span", "", state.replaceAll("_", " ")));
       if (this.colors[state] === "#ffffff") item.querySelector("svg").style.outline = "1px solid #b8c1cd";
-      this.legend.append(item);
+      this.key.append(item);
     }
-    this.legend.append(element("span", "group static", ""));
     for (const strip of spec.strips) {
       if (strip.thin) continue;
       const item = element("div", "item static");
@@ -203,7 +209,10 @@ class StripPanel extends Panel {
     return { data, layout };
   }
 
+  /** The values stand in the place of the key, so that nothing on the page moves. */
   read(t) {
+    if (!this.legend.style.minHeight) this.legend.style.minHeight = `${this.legend.clientHeight}px`;
+    this.key.style.display = t === null ? "" : "none";
     for (const strip of this.spec.strips) {
       if (strip.thin) continue;
       strip.item.style.display = t === null ? "none" : "";

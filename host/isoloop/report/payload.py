@@ -102,7 +102,7 @@ def _trace(trace: Trace, points: int, run: Run, arrays: _Arrays) -> dict[str, An
     packed: dict[str, Any] = {
         "name": trace.name,
         "group": trace.group,
-        "unit": what.unit.removesuffix(" of threshold"),
+        "unit": "" if what.unit == "ratio" else what.unit.removesuffix(" of threshold"),
         "title": trace.meaning,
         "color": trace.style.color,
         "dash": trace.style.dash,
