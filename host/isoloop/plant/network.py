@@ -18,6 +18,7 @@ from .trapped import REFERENCE_KPA, hold
 
 LAMINAR_KPA_S_ML = 1e-5
 SAG_RATIO = 0.9  # a segment that boils off through its hole cools and falls this far below the rest of a flashed loop (ours)
+DRY_MM2 = 1e-6  # an emptied segment's hole: its square must not underflow
 REDISTRIBUTION_S = 20.0  # time in which the voids of a flashed loop spread over its connected parts (ours)
 ITERATIONS = 60
 
@@ -61,7 +62,8 @@ def flow(S: Any, P: Any) -> None:
     _solve(S, P, head_kpa)
     _move_mass(S, P)
     flow_ml_s = S[L.FLOW_PUMP_ML_S]
-    S[L.PUMP_HEAD_KPA] = head_kpa - P[L.P_K_CURVE] * flow_ml_s * abs(flow_ml_s)
+    rise_kpa = head_kpa - P[L.P_K_CURVE] * flow_ml_s * abs(flow_ml_s)
+    S[L.PUMP_HEAD_KPA] = max(rise_kpa, -S[L.COMPENSATOR_KPA])  # a stopped pump in a burst throttles; its outlet cannot be below vacuum
 
 
 # Rows of three in the state's scratch area, one column a segment.
@@ -109,7 +111,7 @@ def _prepare(S: Any, P: Any) -> None:
         elif S[AREA_MM2 + i] > 0.0:
             wet = S[L.SEGMENT0_G + i] / (S[DENSITY + i] * volume)
             effective_mm2 = DISCHARGE * S[AREA_MM2 + i] * min(wet / WET_RATIO, 1.0)
-            if effective_mm2 > 0.0:
+            if effective_mm2 > DRY_MM2:
                 S[K_HOLE + i] = S[DENSITY + i] / (2.0 * effective_mm2 * effective_mm2)
     # what a flashed loop's parts tend to: the same liquid fraction everywhere
     for i in range(L.SEGMENTS):

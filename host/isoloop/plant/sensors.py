@@ -74,7 +74,7 @@ def _pressure(S: Any, i: int) -> float:
     if i < 3:
         return float(S[L.COMPENSATOR_KPA])
     if i == 3:
-        return float(S[L.COMPENSATOR_KPA] + S[L.PUMP_HEAD_KPA])
+        return float(max(S[L.COMPENSATOR_KPA] + S[L.PUMP_HEAD_KPA], 0.0))
     if i < 7:
         return float(S[L.SEGMENT0_KPA + i - 4])
     return float(S[L.CABIN_KPA])

@@ -81,7 +81,7 @@ def tell(S: Any, P: Any) -> None:
     S[GAS_VOLUME] = S[L.GAS_ML]
     S[VOID] = S[L.VOID_ML]
     S[P_COMP] = S[L.COMPENSATOR_KPA]
-    S[P_PUMP] = S[L.COMPENSATOR_KPA] + S[L.PUMP_HEAD_KPA]
+    S[P_PUMP] = max(S[L.COMPENSATOR_KPA] + S[L.PUMP_HEAD_KPA], 0.0)
     S[P_CABIN] = S[L.CABIN_KPA]
     S[T_MEAN] = heat_ml / volume_ml
     S[T_SUPPLY] = supply_degc
