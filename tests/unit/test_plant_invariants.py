@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from isoloop.plant import Plant, PlantConfig, PlantEvent
 
 sys.path.insert(0, str(Path(__file__).parent))
-from plant_rig import PUMP, event, fly, shut, truth
+from plant_rig import PUMP, event, fly, reopen, shut, truth
 
 SEGMENTS = ("rad1", "rad2", "rad3", "internal")
 
@@ -133,3 +133,12 @@ def test_plant_flies_without_a_cache_folder(tmp_path: Path) -> None:
     env = {**os.environ, "HOME": str(blocked), "XDG_CACHE_HOME": str(blocked), "NUMBA_CACHE_DIR": ""}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=100, check=False)
     assert done.stdout == "flew\n", done.stderr
+
+
+def test_emptied_segment_opened_again_flies_on() -> None:
+    """Its last trace of liquid used to underflow in the square of the hole's effective area, and the flows became NaN."""
+    plant = fly(Plant(PlantConfig(), 1, 100, [event(5.0, "leak", segment="rad3", hole_mm=30.0)]), 900.0, shut(2))
+    assert truth(plant, "lost_rad3_ml") > 7000.0
+    fly(plant, 20.0, reopen(2))
+    assert np.isfinite(plant.truth).all()
+    assert truth(plant, "leak_rad3_ml_s") > 100.0
