@@ -61,7 +61,7 @@ def test_scenario_ticks_a_started_cycle_counts() -> None:
     assert parse(HEAD.replace("300", "0.3")).ticks == 3
 
 
-@pytest.mark.req("REQ-INP-001")
+@pytest.mark.req("REQ-INP-001", "REQ-INP-004", "REQ-PLT-005")
 @pytest.mark.parametrize(
     ("text", "line", "key", "words"),
     [
