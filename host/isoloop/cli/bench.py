@@ -63,7 +63,7 @@ def bench(name: str, full: bool, json: bool) -> int:
 
 def _show(row: Row) -> None:
     mark = "ok" if row.ok else "MISSED"
-    print(f"{row.name:<30} {row.value:>10,.4g} {row.unit:<8} want {row.want:<9} {mark:<6}  {row.command}", flush=True)
+    print(f"{row.name:<30} {row.value:>12,.5g} {row.unit:<8} want {row.want:<9} {mark:<6}  {row.command}", flush=True)
 
 
 def _ticks_a_second(scenario: Scenario) -> tuple[float, float]:
