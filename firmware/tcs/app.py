@@ -38,6 +38,7 @@ from tcs.tables import (
     EV_VALVE_CONFIRMED,
     EV_VALVE_FAULT,
     P_CLEAR_MS,
+    P_HEAD_PUMP_PA,
     P_LINK_BAUD,
     P_TICK_MS,
     ST_LEAK_CLASS_CABIN_LEAK,
@@ -142,7 +143,7 @@ class App:
         changed = self.sensing.update(board.counts, board.fresh, tick, adapt, connected)
         trusted = self._check_data_path(tick)
         self._report_channels(changed, trusted)
-        self._report_inventory(self.inventory.update(self.sensing, connected, trusted))
+        self._report_inventory(self.inventory.update(self.sensing, connected, self._is_flowing(), trusted))
         verdict = self.detector.update(self.sensing, self.inventory, trusted, tick)
         self._estimate(verdict, tick)
         self._watch_others(trusted, tick)
@@ -223,6 +224,16 @@ class App:
             fresh = (self.board.fresh >> _P_CABIN) & 1
             if self.flow_watch.update(sensing.value(_P_CABIN), fresh, tick) == ST_VERDICT_LEAK and self.diagnosis.latch(ST_LEAK_CLASS_FLOW_LOSS):
                 self.events.emit(EV_FLOW_LOSS, self.flow_watch.flow_ul_s, self.flow_watch.baseline_ul_s)
+
+    def _is_flowing(self):
+        """1 while the pump is on and, as far as its sensor can tell, makes head."""
+        if not self.isolation.pump_on or self.valves.connected() == 0:
+            return 0
+        p_pump = self.sensing.value(_P_PUMP)
+        p_comp = self.sensing.p_comp_pa
+        if p_pump == UNKNOWN or p_comp == UNKNOWN:
+            return 1
+        return 1 if (p_pump - p_comp) * 3 > self.params[P_HEAD_PUMP_PA] else 0
 
     def _radiator_pa(self):
         total = 0

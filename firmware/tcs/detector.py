@@ -105,7 +105,7 @@ class Detector:
         self.new_base = 1
         sensitivity = inventory.state[ik.I_SENSITIVITY_UL_KPA]
         adapt = 1 if self.verdict == ST_VERDICT_OK else 0
-        self.top_permille = dk.detect(sensitivity, sensing.votes, adapt, self.state, self._cfg)
+        self.top_permille = dk.detect(sensitivity, sensing.votes, inventory.state[ik.I_UNREST_UL], adapt, self.state, self._cfg)
         if latched:
             return self.verdict
         if self.top_permille >= self._suspect_permille:

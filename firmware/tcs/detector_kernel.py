@@ -6,9 +6,10 @@ the excursion began, channel by channel. That memory answers what the excursion 
 Restricted integer subset (docs/kernels.md); uL, Pa, milli-degC. Allocation-free.
 """
 
+import micropython
 from micropython import const
 
-UNKNOWN = const(-0x40000000)
+UNKNOWN = const(-0x3FFFFFFF - 1)  # -2^30; viper takes no larger literal
 
 # sample vector
 W_INVENTORY = const(0)
@@ -30,6 +31,7 @@ D_NOISE_Q8 = const(31)
 D_TOP = const(32)  # the stage with the largest statistic
 D_TOP_PERMILLE = const(33)
 D_LAST_BLOCK_UL = const(34)
+D_BLANK = const(35)  # a transient so large that every reference is taken anew once it is over
 D_STAGE = const(40)
 D_SAMPLE = const(53)  # the last base sample: it is the block mean of stage 0
 
@@ -62,8 +64,13 @@ SC_STRIDE = const(5)
 DC_SIZE = const(44)
 
 EXCESS_MAX_UL = const(1000000)
+FIRST_SLOW_STAGE = const(2)
+QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
+BLANK_ON_UL = const(20000)
+BLANK_OFF_UL = const(10000)
 
 
+@micropython.native
 def accumulate(sample: ptr32, st: ptr32, cfg: ptr32) -> int:
     """One tick's vector. Returns 1 when a base sample is complete (call `detect` then)."""
     n = st[D_BASE_COUNT] + 1
@@ -92,11 +99,13 @@ def accumulate(sample: ptr32, st: ptr32, cfg: ptr32) -> int:
     return 1
 
 
-def detect(sensitivity_ul_kpa: int, votes: int, adapt: int, st: ptr32, cfg: ptr32) -> int:
+@micropython.native
+def detect(sensitivity_ul_kpa: int, votes: int, unrest_ul: int, adapt: int, st: ptr32, cfg: ptr32) -> int:
     """One base sample through the bank. Returns the largest statistic as permille of its threshold (0..100 000).
 
     Thresholds are gain x noise + floor: noise is what the voting sensors leave (uL), never less than the sensors' rating and at most
-    DC_NOISE_MAX_PERMILLE of it; it follows the low-frequency noise seen while adapt is set.
+    DC_NOISE_MAX_PERMILLE of it; it follows the low-frequency noise seen while adapt is set. unrest_ul: what a thermal transient may be wrong by,
+    added to the thresholds; beyond BLANK_ON_UL the bank starts afresh when it has passed.
     """
     if votes < 1:
         votes = 1
@@ -113,6 +122,16 @@ def detect(sensitivity_ul_kpa: int, votes: int, adapt: int, st: ptr32, cfg: ptr3
     if noise > limit:
         noise = limit
     st[D_NOISE_UL] = noise
+
+    if unrest_ul > BLANK_ON_UL:
+        st[D_BLANK] = 1
+    elif st[D_BLANK] and unrest_ul < BLANK_OFF_UL:
+        st[D_BLANK] = 0
+        j = 0
+        while j < STAGES:
+            st[D_STAGE + j * S_STRIDE + S_STARTED] = 0
+            st[D_STAGE + j * S_STRIDE + S_COUNT] = 0
+            j += 1
 
     top = 0
     top_stage = 0
@@ -156,6 +175,10 @@ def detect(sensitivity_ul_kpa: int, votes: int, adapt: int, st: ptr32, cfg: ptr3
                 st[s + S_COUNT] = 0
                 st[s + S_NEW] = 1
                 threshold = noise // 10 * cfg[c + SC_GAIN_PERMILLE] // 100 + cfg[c + SC_FLOOR_UL]
+                if j >= FIRST_SLOW_STAGE:
+                    threshold += unrest_ul
+                elif unrest_ul > QUICK_UNREST_UL:
+                    threshold += unrest_ul - QUICK_UNREST_UL
                 st[s + S_THRESHOLD_UL] = threshold
                 excess = 0
                 if st[s + S_STARTED]:
@@ -206,6 +229,7 @@ def detect(sensitivity_ul_kpa: int, votes: int, adapt: int, st: ptr32, cfg: ptr3
     return top
 
 
+@micropython.native
 def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope: ptr32) -> int:
     """What is left of a stage's excess (uL) when the one channel that explains most of it is left out.
 

@@ -5,6 +5,7 @@ from micropython import const
 
 from tcs import sensing_kernel as sk
 from tcs.tables import (
+    P_STALE_MS,
     P_TICK_MS,
     ST_LEAK_CLASS_ACCUMULATOR_GAS_LOSS,
     ST_LEAK_CLASS_CABIN_LEAK,
@@ -37,7 +38,8 @@ class Diagnosis:
         self.alarms = 0
         self.leak_class = ST_LEAK_CLASS_NONE
         self._confirm_ticks = _CONFIRM_MS // params[P_TICK_MS]
-        self._start_ticks = _START_MS // params[P_TICK_MS]
+        # Ten samples make a channel ok: on a slow log that is ten of its periods.
+        self._start_ticks = max(_START_MS, 10 * params[P_STALE_MS]) // params[P_TICK_MS]
         self._bad_ticks = array("i", bytes(4 * sk.CHANNELS))
         self._ticks = 0
         self._was_unfit = False

@@ -5,6 +5,7 @@ compiles with viper on a board and with numba on the host. docs/flow_watch.md ha
 """
 # ruff: noqa: F821 (ptr32 is known to viper alone)
 
+import micropython
 from micropython import const
 
 UNKNOWN = const(-0x3FFFFFFF - 1)  # -2^30 spelt so that a 32-bit viper takes it for a small integer
@@ -69,6 +70,7 @@ STEPS_MIN = const(4)  # a block with fewer steps goes on; the longest block, 60 
 FLOW_MAX_UL_S = const(10000000)  # 90 samples of 10 ms in a step stay within 2^30
 
 
+@micropython.native
 def take_sample(st: ptr32, cfg: ptr32, flow_ul_s: int, now_tick: int) -> int:
     """One sample; flow_ul_s UNKNOWN when there is none this tick. Returns 1 when a step closed, else 0."""
     if flow_ul_s == UNKNOWN:
@@ -119,6 +121,7 @@ def take_sample(st: ptr32, cfg: ptr32, flow_ul_s: int, now_tick: int) -> int:
     return 1
 
 
+@micropython.native
 def close_block(st: ptr32, cfg: ptr32, now_tick: int) -> int:
     """Learn from the block of steps when it is complete: settle first, then follow slowly. Returns 1 when it settled just now."""
     count = st[ST_BLOCK_COUNT]
@@ -207,6 +210,7 @@ def close_block(st: ptr32, cfg: ptr32, now_tick: int) -> int:
     return 0
 
 
+@micropython.native
 def judge_step(st: ptr32, cfg: ptr32) -> int:
     """One step against the normal range: a one-sided CUSUM of the bounded, standardised depth below it. Returns the verdict."""
     verdict = st[ST_VERDICT]

@@ -25,6 +25,14 @@ from tcs.tables import (
 UNKNOWN = ik.UNKNOWN
 _STOP_MARGIN_ML = const(100)
 _EMPTY_PA = const(3000)
+# Sensor lag and smoothing are undone by T + gain (T - lowpass(T, lag / gain)): a larger gain follows quicker and passes more noise. Inside
+# one of the converter's wide codes a temperature is nine times as noisy: hence the smoothing.
+_LEAD_GAIN = const(1)
+_SMOOTH_MS = const(3000)
+# Blanking after a thermal transient: bounded in volume and in time, so that no leak hides in it for long (docs/detector.md).
+_UNREST_MS = const(600000)
+_UNREST_MAX_UL = const(400000)
+_PROFILE_MS = const(200000)  # about the time that a radiator's content takes to pass
 # Sensing channels of the temperature slots: gas, supply, return, rad1, rad2, rad3 stand in this order from here on.
 _T_GAS_CHANNEL = const(8)
 
@@ -39,8 +47,8 @@ class Inventory:
         self._cfg = _config(params)
         self.density_kg_m3 = coolant_tables.DENSITY_20_KG_M3[params[P_COOLANT]]
 
-    def update(self, sensing, connected, trusted):
-        """One tick. connected: mask of radiator segments open to the compensator; trusted False: the data path is not. Returns the status."""
+    def update(self, sensing, connected, flowing, trusted):
+        """One tick. connected: mask of radiators open to the compensator; flowing: 1 while the pump moves coolant; trusted: the data path is. Returns the status."""
         state = self.state
         values = sensing.state
         slot = 0
@@ -50,7 +58,7 @@ class Inventory:
             at += sk.ST_STRIDE
             slot += 1
         pressure = sensing.p_comp_pa if trusted else UNKNOWN
-        status = ik.account(pressure, connected, sensing.members, state, self._cfg)
+        status = ik.account(pressure, connected, flowing, sensing.members, state, self._cfg)
         self.status = status
         self.inventory_ul = state[ik.I_INVENTORY_UL] if status == ik.S_OK else UNKNOWN
         return status
@@ -75,7 +83,13 @@ def _config(params):
     cfg[ik.C_VOLUME_ML + ik.T_RAD1] = params[P_VOLUME_RAD1_ML]
     cfg[ik.C_VOLUME_ML + ik.T_RAD1 + 1] = params[P_VOLUME_RAD2_ML]
     cfg[ik.C_VOLUME_ML + ik.T_RAD1 + 2] = params[P_VOLUME_RAD3_ML]
-    cfg[ik.C_LAG_TICKS] = max(1, params[P_T_LAG_MS] // params[P_TICK_MS])
+    cfg[ik.C_LEAD_GAIN] = _LEAD_GAIN
+    cfg[ik.C_RATE_TICKS] = 60000 // params[P_TICK_MS]
+    cfg[ik.C_UNREST_TICKS] = _UNREST_MS // params[P_TICK_MS]
+    cfg[ik.C_UNREST_MAX_UL] = _UNREST_MAX_UL
+    cfg[ik.C_PROFILE_Q10] = max(1, 1024 * params[P_TICK_MS] // _PROFILE_MS)
+    cfg[ik.C_SMOOTH_TICKS] = max(1, _SMOOTH_MS // params[P_TICK_MS])
+    cfg[ik.C_LEAD_TICKS] = max(1, (params[P_T_LAG_MS] + _SMOOTH_MS) // _LEAD_GAIN // params[P_TICK_MS])
     # 1.4 times the relaxation: the zero of the lead that undoes the polytropic response.
     cfg[ik.C_GAS_LOW_TICKS] = max(1, params[P_GAS_RELAX_MS] * 7 // 5 // params[P_TICK_MS])
     cfg[ik.C_TABLE_START_MC] = coolant_tables.FIRST_MDEGC[params[P_COOLANT]]

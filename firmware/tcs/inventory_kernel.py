@@ -6,9 +6,10 @@ The gas volume follows from p V = n R T with T between the measured wall and the
 Restricted integer subset (docs/kernels.md); uL, Pa, milli-degC, ppm. Allocation-free.
 """
 
+import micropython
 from micropython import const
 
-UNKNOWN = const(-0x40000000)
+UNKNOWN = const(-0x3FFFFFFF - 1)  # -2^30; viper takes no larger literal
 
 # temperature slots
 T_GAS = const(0)
@@ -34,7 +35,12 @@ I_SUBSTITUTE_MC = const(28)  # x6: own less neighbour when it failed
 I_SEEN = const(34)  # x6: has ever been known
 I_GONE = const(40)  # x6: substituted now
 I_SLOPE_UL_K = const(46)  # x6: inventory per kelvin of this channel
-I_SIZE = const(54)
+I_SMOOTH_Q8 = const(52)  # x6: smoothed against the converter's wide codes
+I_RATE_Q8 = const(58)  # x6: the lead, low-passed over a minute
+I_UNREST_UL = const(64)  # what the temperatures' sudden changes may be wrong by; decays over C_UNREST_TICKS
+I_PROFILE_Q10 = const(65)  # how far the radiators' profile is built up since the flow began
+I_STOPS = const(66)
+I_SIZE = const(67)
 
 # status
 S_OK = const(0)
@@ -50,42 +56,113 @@ C_GAS_MAX_ML = const(1)
 C_GAS_MIN_ML = const(2)
 C_GAS_NOMINAL_ML = const(3)
 C_VOLUME_ML = const(4)  # x6, slots as above; gas 0; return without the compensator
-C_LAG_TICKS = const(10)
+C_LEAD_TICKS = const(10)  # time constant of the lead's filter: sensor lag and smoothing over the gain
 C_GAS_LOW_TICKS = const(11)
 C_TABLE_START_MC = const(12)
 C_TABLE_POINTS = const(13)
 C_MARGIN_ML = const(14)  # to the stops
 C_EMPTY_PA = const(15)  # above the vapour pressure
-C_TABLE = const(16)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
+C_LEAD_GAIN = const(16)
+C_SMOOTH_TICKS = const(17)
+C_RATE_TICKS = const(18)
+C_UNREST_TICKS = const(19)
+C_UNREST_MAX_UL = const(20)
+C_PROFILE_Q10 = const(21)  # built up in a tick
+C_TABLE = const(22)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
 
 
-def account(pressure: int, connected: int, mask: int, st: ptr32, cfg: ptr32) -> int:
-    """One tick. pressure: voted, Pa or UNKNOWN; connected: mask of segments open to the compensator; mask: data that the pressure rests on.
+@micropython.native
+def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32, cfg: ptr32) -> int:
+    """One tick. pressure: voted, Pa or UNKNOWN; connected: mask of segments open to the compensator; flowing: 1 while the pump moves the
+    coolant; members: mask of the sensors that the pressure rests on.
 
+    With flow a radiator's profile runs from the supply's temperature over its own sensor to the return's: Simpson's rule gives the sensor two
+    thirds of its volume and each line a sixth. Without flow it is all the sensor's.
     Returns the status; the values stand in `st`. A change of what the value rests on is taken out as a step: the continuous inventory loses one
     tick of truth, never more.
     """
-    # Temperatures: sensor lag taken out by a first-order lead; a failed one follows its neighbours with the offset it had.
+    # Temperatures: smoothed, the sensor's lag taken out by a lead; a failed one follows its neighbours with the offset it had.
     i = 0
     known = 0
+    unrest = 0
     while i < SLOTS:
         t = st[I_TEMP_MC + i]
         if t != UNKNOWN:
             known |= 1 << i
+            t = t << 8
             if st[I_SEEN + i] == 0 or st[I_GONE + i]:
-                st[I_LOW_Q8 + i] = t << 8
+                st[I_SMOOTH_Q8 + i] = t
+                st[I_LOW_Q8 + i] = t
                 st[I_SEEN + i] = 1
                 st[I_GONE + i] = 0
+            low = st[I_SMOOTH_Q8 + i]
+            t = low + (t - low) // cfg[C_SMOOTH_TICKS]
+            st[I_SMOOTH_Q8 + i] = t
             low = st[I_LOW_Q8 + i]
-            low += ((t << 8) - low) // cfg[C_LAG_TICKS]
+            low += (t - low) // cfg[C_LEAD_TICKS]
             st[I_LOW_Q8 + i] = low
-            st[I_BEST_MC + i] = t + t - (low >> 8)
+            t -= low
+            st[I_BEST_MC + i] = ((t + low) >> 8) + (t >> 8) * cfg[C_LEAD_GAIN]
+            # A lead that changes within a minute: the line's profile is not what its sensor says.
+            low = st[I_RATE_Q8 + i]
+            low += (t - low) // cfg[C_RATE_TICKS]
+            st[I_RATE_Q8 + i] = low
+            t = (t - low) >> 8
+            if t < 0:
+                t = 0 - t
+            if t > 20000:
+                t = 20000
+            unrest -= st[I_SLOPE_UL_K + i] * t // 1000
         i += 1
+    if unrest > cfg[C_UNREST_MAX_UL]:
+        unrest = cfg[C_UNREST_MAX_UL]
+    low = st[I_UNREST_UL]
+    low -= low // cfg[C_UNREST_TICKS] + 1
+    if unrest < low:
+        unrest = low
+    st[I_UNREST_UL] = unrest
     if known & 62 == 0:
         st[I_STATUS] = S_NO_TEMPERATURE
         return S_NO_TEMPERATURE
-    mask = (mask << 9) | (connected << 6) | known
+    # The profile of the radiators builds up with the flow, and is frozen as an offset when the flow stops.
+    profile = st[I_PROFILE_Q10]
+    if flowing:
+        if st[I_STARTED] == 0:
+            profile = 1024
+        elif profile == 0:
+            # Slugs of other temperatures set off through lines that have one sensor in their middle.
+            t = st[I_BEST_MC + T_RAD1] - st[I_BEST_MC + T_RETURN]
+            if t < 0:
+                t = 0 - t
+            low = st[I_BEST_MC + T_RETURN] - st[I_BEST_MC + T_SUPPLY]
+            if low < 0:
+                low = 0 - low
+            if t > 60000:
+                t = 60000
+            if low > 60000:
+                low = 60000
+            unrest -= st[I_SLOPE_UL_K + T_RETURN] * t // 2000 + st[I_SLOPE_UL_K + T_SUPPLY] * low // 2000
+            if unrest > cfg[C_UNREST_MAX_UL]:
+                unrest = cfg[C_UNREST_MAX_UL]
+            st[I_UNREST_UL] = unrest
+        if profile < 1024:
+            profile += cfg[C_PROFILE_Q10]
+            if profile > 1024:
+                profile = 1024
+    elif profile > 0:
+        profile = 0
+        st[I_STOPS] = 1 - st[I_STOPS]
+        # The radiators start to cool at once, their sensors' lag later: half a kelvin of theirs.
+        i = T_RAD1
+        while i < SLOTS:
+            unrest -= st[I_SLOPE_UL_K + i] // 2
+            i += 1
+        if unrest > cfg[C_UNREST_MAX_UL]:
+            unrest = cfg[C_UNREST_MAX_UL]
+        st[I_UNREST_UL] = unrest
+    st[I_PROFILE_Q10] = profile
+    mask = (st[I_STOPS] << 12) | (members << 9) | (connected << 6) | known
     if known != 63:
         i = 0
         while i < SLOTS:
@@ -170,6 +247,12 @@ def account(pressure: int, connected: int, mask: int, st: ptr32, cfg: ptr32) -> 
     inventory = 0
     liquid = gas_max_ul - gas
     last = cfg[C_TABLE_POINTS] - 2
+    shared = 0
+    i = T_RAD1
+    while i < SLOTS:
+        if (connected >> (i - T_RAD1)) & 1:
+            shared += cfg[C_VOLUME_ML + i] // 6 * profile >> 10
+        i += 1
     i = T_SUPPLY
     while i < SLOTS:
         t = st[I_BEST_MC + i] - cfg[C_TABLE_START_MC]
@@ -187,13 +270,17 @@ def account(pressure: int, connected: int, mask: int, st: ptr32, cfg: ptr32) -> 
         slope = cfg[C_TABLE + j + 1] - ppm
         ppm += slope * t // TABLE_STEP_MC
         volume = cfg[C_VOLUME_ML + i]
-        if i >= T_RAD1 and (connected >> (i - T_RAD1)) & 1 == 0:
+        if i < T_RAD1:
+            volume += shared
+        elif (connected >> (i - T_RAD1)) & 1 == 0:
             volume = 0
+        else:
+            volume -= (volume // 6 * profile >> 10) * 2
         inventory += volume * 1000 + volume * (ppm // 1000) + volume * (ppm % 1000) // 1000
         if i == T_RETURN:
             volume = liquid // 1000
             inventory += liquid + volume * (ppm // 1000) + volume * (ppm % 1000) // 1000
-            volume += cfg[C_VOLUME_ML + i]
+            volume += cfg[C_VOLUME_ML + i] + shared
             # At the vapour pressure, agreeing sensors mean a loop without gas pressure, not three broken sensors.
             vapour = cfg[C_TABLE + cfg[C_TABLE_POINTS] + j]
             vapour += (cfg[C_TABLE + cfg[C_TABLE_POINTS] + j + 1] - vapour) // 64 * (t // 80)

@@ -3,11 +3,13 @@
 Restricted integer subset (docs/kernels.md). Allocation-free.
 """
 
+import micropython
 from micropython import const
 
 RING = const(256)
 
 
+@micropython.native
 def thirds(ring: ptr32, newest: int, n: int) -> int:
     """Mean of the first third less mean of the last third of the newest n samples (uL), n 3..256; `newest` is the index of the last one.
 
@@ -42,6 +44,7 @@ def thirds(ring: ptr32, newest: int, n: int) -> int:
     return (early - late) // third
 
 
+@micropython.native
 def isqrt(x: int) -> int:
     """Largest integer whose square is at most x, 0..2^30."""
     if x <= 0:
@@ -60,6 +63,7 @@ def isqrt(x: int) -> int:
     return root
 
 
+@micropython.native
 def hole_um(rate_ul_s: int, pressure_pa: int, density_kg_m3: int) -> int:
     """Diameter of the orifice (um) that passes rate_ul_s of liquid at a pressure difference: q = 0.62 A sqrt(2 dp / rho)."""
     if rate_ul_s <= 0 or pressure_pa <= 0:

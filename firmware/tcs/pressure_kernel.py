@@ -3,9 +3,10 @@
 Restricted integer subset (docs/kernels.md). Pressures in Pa, offsets and filters in Pa with 8 fractional bits. Allocation-free.
 """
 
+import micropython
 from micropython import const
 
-UNKNOWN = const(-0x40000000)
+UNKNOWN = const(-0x3FFFFFFF - 1)  # -2^30; viper takes no larger literal
 
 # vote state; x3: one a sensor
 V_PRESSURE = const(0)  # Pa, or UNKNOWN
@@ -43,6 +44,7 @@ R_VALUE = const(10)  # x4: in; UNKNOWN where failed or isolated
 R_SIZE = const(14)
 
 
+@micropython.native
 def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr32) -> int:
     """Three compensator pressures (Pa or UNKNOWN) to one; `reference` is the independent estimate (Pa or UNKNOWN).
 
@@ -199,6 +201,7 @@ def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr
     return pressure
 
 
+@micropython.native
 def reference(pressure: int, votes: int, adapt: int, restart: int, st: ptr32) -> int:
     """The compensator pressure as pump discharge and radiators show it, each less its learned head; Pa or UNKNOWN.
 

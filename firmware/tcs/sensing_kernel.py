@@ -4,9 +4,10 @@ Restricted integer subset (docs/kernels.md): while-loops over arrays, every inte
 compiles with viper on a board and with numba on the host. Allocation-free.
 """
 
+import micropython
 from micropython import const
 
-UNKNOWN = const(-0x40000000)
+UNKNOWN = const(-0x3FFFFFFF - 1)  # -2^30; viper takes no larger literal
 
 # Channel status; the numbers are downlinked.
 OK = const(0)
@@ -72,6 +73,7 @@ V_REF_TOLERANCE_COUNTS = const(3276)  # 10 % of nominal
 FORGIVE_TICKS = const(600)
 
 
+@micropython.native
 def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> int:
     """One tick of all sixteen channels. Returns the mask of channels whose status changed.
 

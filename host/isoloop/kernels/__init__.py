@@ -1,0 +1,5 @@
+"""The flight kernels on the host: the very files of firmware/tcs, imported under CPython and compiled with numba. No copy, no port."""
+
+from isoloop.kernels.load import compiled, firmware
+
+__all__ = ["compiled", "firmware"]
