@@ -1,6 +1,7 @@
 """The flight application: board + parameters + stages, and one control cycle that reads like the way of a sample."""
 
 from array import array
+
 from micropython import const, heap_lock, heap_unlock
 
 from tcs import inventory_kernel as ik
@@ -120,7 +121,7 @@ class App:
             board.sample()
 
     def guarded_cycle(self):
-        """One control cycle under heap_lock. A stage that allocates is caught here: counted, its result discarded, the drives stay as they were."""
+        """One control cycle under heap_lock. False when a stage allocated: counted, its result discarded, the drives stay as they were."""
         heap_lock()
         try:
             self.cycle(self.board.tick)
@@ -196,17 +197,18 @@ class App:
 
     def _estimate(self, verdict, tick):
         detector = self.detector
+        rate = self.leak_rate
         if detector.new_base:
-            self.leak_rate.record(self.inventory.inventory_ul)
+            rate.record(self.inventory.inventory_ul)
         if verdict == ST_VERDICT_LEAK:
             if self.diagnosis.latch(ST_LEAK_CLASS_COOLANT_LEAK):
-                self.leak_rate.begin(detector)
-                self.leak_rate.refine(detector, self.sensing, self.inventory, tick)
-                self.events.emit(EV_LEAK_ALARM, ST_LEAK_CLASS_COOLANT_LEAK, detector.stage, self.leak_rate.rate_ul_s, self.leak_rate.lost_ul)
+                rate.begin(detector)
+                rate.refine(detector, self.sensing, self.inventory, tick)
+                self.events.emit(EV_LEAK_ALARM, ST_LEAK_CLASS_COOLANT_LEAK, detector.stage, rate.rate_ul_s, rate.lost_ul)
             elif detector.new_base:
-                self.leak_rate.refine(detector, self.sensing, self.inventory, tick)
+                rate.refine(detector, self.sensing, self.inventory, tick)
             elif self.inventory.status != ik.S_OK and tick % (100 // self.tick_ms) == 0 and self.valves.connected():
-                self.leak_rate.integrate(self.sensing)
+                rate.integrate(self.sensing)
 
     def _watch_others(self, trusted, tick):
         sensing = self.sensing
@@ -222,7 +224,8 @@ class App:
                 self.events.emit(EV_CABIN_LEAK, self.cabin_watch.rate_pa_s)
         if self.flow_watch is not None:
             fresh = (self.board.fresh >> _P_CABIN) & 1
-            if self.flow_watch.update(sensing.value(_P_CABIN), fresh, tick) == ST_VERDICT_LEAK and self.diagnosis.latch(ST_LEAK_CLASS_FLOW_LOSS):
+            verdict = self.flow_watch.update(sensing.value(_P_CABIN), fresh, tick)
+            if verdict == ST_VERDICT_LEAK and self.diagnosis.latch(ST_LEAK_CLASS_FLOW_LOSS):
                 self.events.emit(EV_FLOW_LOSS, self.flow_watch.flow_ul_s, self.flow_watch.baseline_ul_s)
 
     def _is_flowing(self):

@@ -5,6 +5,7 @@ the path is not trusted the detector's verdict is `error`: no alarm, no isolatio
 """
 
 from array import array
+
 from micropython import const
 
 from tcs import sensing_kernel as sk

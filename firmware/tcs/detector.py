@@ -1,6 +1,7 @@
 """Leak detector: the CUSUM bank's statistics -> verdict ok / suspect / leak / stale / error."""
 
 from array import array
+
 from micropython import const
 
 from tcs import detector_kernel as dk

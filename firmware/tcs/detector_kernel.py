@@ -1,8 +1,8 @@
 """Detector kernels: a multi-rate bank of one-sided CUSUM tests on the compensated inventory.
 
-Stage j watches block means of 1, 3, 9, 27 ... base samples. Its statistic is Page's CUSUM on the drop between neighbouring block means less an
-allowance; the sum telescopes, so it is kept as (mean at the last zero) - (mean now) - allowance x time, which cannot drift and remembers where
-the excursion began, channel by channel. That memory answers what the excursion would be with each channel left out in turn.
+Stage j watches block means of 1, 3, 9, 27 ... base samples. Its statistic is Page's CUSUM on the drop between neighbouring block means
+less an allowance; the sum telescopes, so it is kept as (mean at the last zero) - (mean now) - allowance x time, which cannot drift and
+remembers where the excursion began, channel by channel. That memory answers what the excursion would be with each channel left out in turn.
 Restricted integer subset (docs/kernels.md); uL, Pa, milli-degC. Allocation-free.
 """
 
@@ -104,8 +104,8 @@ def detect(sensitivity_ul_kpa: int, votes: int, unrest_ul: int, adapt: int, st: 
     """One base sample through the bank. Returns the largest statistic as permille of its threshold (0..100 000).
 
     Thresholds are gain x noise + floor: noise is what the voting sensors leave (uL), never less than the sensors' rating and at most
-    DC_NOISE_MAX_PERMILLE of it; it follows the low-frequency noise seen while adapt is set. unrest_ul: what a thermal transient may be wrong by,
-    added to the thresholds; beyond BLANK_ON_UL the bank starts afresh when it has passed.
+    DC_NOISE_MAX_PERMILLE of it; it follows the low-frequency noise seen while adapt is set. unrest_ul: what a thermal transient may be
+    wrong by, added to the thresholds; beyond BLANK_ON_UL the bank starts afresh when it has passed.
     """
     if votes < 1:
         votes = 1

@@ -1,6 +1,7 @@
 """Diagnosis: one word for what is wrong, refined as the evidence comes in; alarms latch, their cause is re-judged every cycle."""
 
 from array import array
+
 from micropython import const
 
 from tcs import sensing_kernel as sk

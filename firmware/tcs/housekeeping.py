@@ -6,7 +6,6 @@ from tcs import inventory_kernel as ik
 from tcs import pressure_kernel as pk
 from tcs import sensing_kernel as sk
 from tcs.tables import (
-    DICTIONARY_HASH,
     HK_ALARMS,
     HK_CONFIDENCE_PERCENT,
     HK_DIAGNOSIS,

@@ -1,6 +1,7 @@
 """Inventory: what the compensator pressure and the temperatures say about the coolant on board, as at 20 C."""
 
 from array import array
+
 from micropython import const
 
 from tcs import coolant_tables
@@ -48,7 +49,10 @@ class Inventory:
         self.density_kg_m3 = coolant_tables.DENSITY_20_KG_M3[params[P_COOLANT]]
 
     def update(self, sensing, connected, flowing, trusted):
-        """One tick. connected: mask of radiators open to the compensator; flowing: 1 while the pump moves coolant; trusted: the data path is. Returns the status."""
+        """One tick. Returns the status.
+
+        connected: mask of radiators open to the compensator; flowing: 1 while the pump moves coolant; trusted: the data path is.
+        """
         state = self.state
         values = sensing.state
         slot = 0

@@ -1,8 +1,9 @@
 """Inventory kernels: compensator pressure and temperatures -> coolant volume as at 20 C, in uL.
 
 inventory = lines full of liquid at their temperatures + compensator liquid (its volume less the gas), each times density / density(20 C).
-The gas volume follows from p V = n R T with T between the measured wall and the adiabat: the gas relaxes to its wall with a time constant of
-10 s, so an apparent isothermal change is V = V_app - (2/7) (V_app - lowpass(V_app, 14 s)); 2/7 and 14 s follow from gamma = 1.4 (docs/inventory.md).
+The gas volume follows from p V = n R T with T between the measured wall and the adiabat: the gas relaxes to its wall with a time constant
+of 10 s, so an apparent isothermal change is V = V_app - (2/7) (V_app - lowpass(V_app, 14 s)); 2/7 and 14 s follow from gamma = 1.4
+(docs/inventory.md).
 Restricted integer subset (docs/kernels.md); uL, Pa, milli-degC, ppm. Allocation-free.
 """
 
@@ -77,10 +78,10 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
     """One tick. pressure: voted, Pa or UNKNOWN; connected: mask of segments open to the compensator; flowing: 1 while the pump moves the
     coolant; members: mask of the sensors that the pressure rests on.
 
-    With flow a radiator's profile runs from the supply's temperature over its own sensor to the return's: Simpson's rule gives the sensor two
-    thirds of its volume and each line a sixth. Without flow it is all the sensor's.
-    Returns the status; the values stand in `st`. A change of what the value rests on is taken out as a step: the continuous inventory loses one
-    tick of truth, never more.
+    With flow a radiator's profile runs from the supply's temperature over its own sensor to the return's: Simpson's rule gives the sensor
+    two thirds of its volume and each line a sixth. Without flow it is all the sensor's.
+    Returns the status; the values stand in `st`. A change of what the value rests on is taken out as a step: the continuous inventory loses
+    one tick of truth, never more.
     """
     # Temperatures: smoothed, the sensor's lag taken out by a lead; a failed one follows its neighbours with the offset it had.
     i = 0

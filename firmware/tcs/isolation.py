@@ -34,7 +34,8 @@ _ALL_SEGMENTS = const(7)
 class Isolation:
     """.state (ST_ISOLATION_*), .pump_on, .commanded (would-be in passive mode), .passive. Allocation-free.
 
-    confirm_ms is the dwell in: the verdict must stand that long, except for a burst. There is no dwell out to a re-opening: only the ground re-arms.
+    confirm_ms is the dwell in: the verdict must stand that long, except for a burst. There is no dwell out to a re-opening: only the
+    ground re-arms.
     """
 
     def __init__(self, params, valves, events):
@@ -54,8 +55,8 @@ class Isolation:
     def step(self, is_leak, may_isolate, rate_ul_s, least_suspect, tick):
         """One tick.
 
-        is_leak: the latched verdict; may_isolate: it rests on more than one channel and on a trusted path; rate_ul_s: what a burst is judged by;
-        least_suspect: radiator to close last, 0..2.
+        is_leak: the latched verdict; may_isolate: it rests on more than one channel and on a trusted path; rate_ul_s: what a burst is
+        judged by; least_suspect: radiator to close last, 0..2.
         """
         state = self.state
         if state == ST_ISOLATION_NORMAL:

@@ -12,7 +12,10 @@ _NO_PERCENT = const(15)
 
 
 class PumpWatch:
-    """Called every period_ms. .fault: ST_PUMP_FAULT_* while one stands, else -1; .sensor_disagrees: p_pump contradicts the radiators. Allocation-free."""
+    """Called every period_ms. Allocation-free.
+
+    .fault: ST_PUMP_FAULT_* while one stands, else -1; .sensor_disagrees: p_pump contradicts the radiators.
+    """
 
     def __init__(self, params, period_ms):
         self._head_pa = params[P_HEAD_PUMP_PA]

@@ -1,6 +1,7 @@
 """Sensing: counts -> calibrated, validated channels and one voted compensator pressure."""
 
 from array import array
+
 from micropython import const
 
 from tcs import pressure_kernel as pk
@@ -10,7 +11,7 @@ from tcs.tables import P_COHERENT_COUNTS, P_P_NOISE_PA, P_STALE_MS, P_STUCK_MS, 
 UNKNOWN = sk.UNKNOWN
 SPAN_COUNTS = const(52416)  # 10..90 % of 0..65520
 
-# Plausible change in a tick. The compensator: FACTS (12 mm takes at most 17 kPa a tick). The radiators and the pump see valves and bursts at once.
+# Plausible change in a tick. The compensator: a 12 mm hole takes at most 17 kPa. The radiators and the pump see valves and bursts at once.
 _COMPENSATOR_RATE_PA = const(25000)
 _PUMP_RATE_PA = const(150000)
 _CABIN_RATE_PA = const(10000)
@@ -68,7 +69,10 @@ class Sensing:
         self._settle_ticks = self.settle_ticks
 
     def update(self, counts, fresh, tick, adapt, connected):
-        """One tick. adapt 0 freezes what is learned; connected: mask of radiators open to the loop. Returns the mask of changed statuses."""
+        """One tick. Returns the mask of changed statuses.
+
+        adapt: 0 freezes what is learned; connected: mask of radiators open to the loop.
+        """
         state = self.state
         changed = sk.sense(counts, fresh, tick, state, self._cfg)
         reference = self.reference

@@ -1,6 +1,7 @@
 """Valves: drives each valve to its end switch within a time limit, retries, gives up and says so."""
 
 from array import array
+
 from micropython import const
 
 from tcs.tables import (

@@ -1,7 +1,7 @@
 """Import modules of the firmware tree under CPython, and compile its kernel functions with numba.
 
-MicroPython gives the firmware `micropython.const`, `heap_lock` and viper's `ptr16`, `ptr32` annotations; here small stand-ins do. Kernels are
-plain functions over integer arrays (docs/kernels.md), so numba needs nothing else.
+MicroPython gives the firmware `micropython.const`, `heap_lock` and viper's `ptr16`, `ptr32` annotations; here small stand-ins do. Kernels
+are plain functions over integer arrays (docs/kernels.md), so numba needs nothing else.
 """
 
 from __future__ import annotations

@@ -48,8 +48,9 @@ def load_log(path: Path, replay_map: ReplayMap) -> RecordedLog:
     """Read the mapped columns of a CSV log. An empty cell is a channel without a new sample in that row.
 
     Raises:
-        InputError: a span or stale time that no board can have (the map's fault), not a CSV file, a mapped column that is not there, a ragged
-            row, a cell that is not a number (NaN included) or not a time, time that goes backwards or spans more than 31 days, no rows.
+        InputError: a span or stale time that no board can have (the map's fault), not a CSV file, a mapped column that is not there, a
+            ragged row, a cell that is not a number (NaN included) or not a time, time that goes backwards or spans more than 31 days, no
+            rows.
     """
     board_calibration(replay_map)
     _check_stale(replay_map)
