@@ -1,6 +1,7 @@
 """Leak rate with its interval and the hole behind it, from the alarm until the first valve moves; and the loss, which goes on."""
 
 from array import array
+
 from micropython import const
 
 from tcs import detector_kernel as dk
