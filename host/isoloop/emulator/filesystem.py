@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from littlefs import LittleFS, UserContext
 
 BLOCK_BYTES = 4096
-BLOCK_COUNT = 352
-"""1408 kB, `MICROPY_HW_FLASH_STORAGE_BYTES` of the RPI_PICO board, at the end of 2 MB of flash."""
-FS_START = 2 * 1024 * 1024 - BLOCK_BYTES * BLOCK_COUNT
+BLOCK_COUNT = 336
+"""1344 kB: what the image leaves of the RPI_PICO board's 1408 kB of flash storage, the end of which are the firmware's raw sectors."""
+FS_START = (2048 - 1408) * 1024
 """Offset of the file system in flash; the program must end below it."""
 _PROGRAM_BYTES = 256
 _DISK_VERSION = 0x0002_0000  # littlefs 2.0: every MicroPython reads it, the library's newer default not

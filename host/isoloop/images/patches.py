@@ -1,7 +1,8 @@
 """The changes that MicroPython's tree gets before it is built, each matched exactly once or the build refuses.
 
 They take mbedtls out of the rp2 port (the pinned source has none, and nothing here needs TLS; SHA-256 stays, from MicroPython's own
-implementation) and let the build name its TinyUSB. A checkout gets the same patches in a copy, so that one image is one image.
+implementation), let the build name its TinyUSB, and end the file system before the last 64 kB of the flash, which are the firmware's raw
+sectors (firmware/boards/reference.py). A checkout gets the same patches in a copy, so that one image is one image.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ class Patch:
 
 _CMAKE = "ports/rp2/CMakeLists.txt"
 _CONFIG = "ports/rp2/mpconfigport.h"
+_BOOT = "ports/rp2/modules/_boot.py"
+
+FILE_SYSTEM_BYTES = 1344 * 1024
+"""Of the RPI_PICO board's 1408 kB of flash storage; the rest is raw sectors."""
 
 PATCHES = (
     Patch(_CMAKE, r"^set\(MICROPY_SSL_MBEDTLS ON\)$", "set(MICROPY_SSL_MBEDTLS OFF)"),
@@ -34,6 +39,7 @@ PATCHES = (
     Patch(_CONFIG, r"^(#define MICROPY_SSL_MBEDTLS +)\(1\)", r"\1(0)"),
     Patch(_CONFIG, r"^(#define MICROPY_PY_HASHLIB_SHA1 +)\(1\)", r"\1(0)"),
     Patch(_CONFIG, r"^(#define MICROPY_PY_CRYPTOLIB +)\(1\)", r"\1(0)"),
+    Patch(_BOOT, r"^bdev = rp2\.Flash\(\)$", f"bdev = rp2.Flash(start=0, len={FILE_SYSTEM_BYTES})"),
 )
 
 PATCHES_SHA256 = text_sha256(*(text for patch in PATCHES for text in (patch.file, patch.pattern, patch.replacement)))
