@@ -2,7 +2,8 @@
 
 They take mbedtls out of the rp2 port (the pinned source has none, and nothing here needs TLS; SHA-256 stays, from MicroPython's own
 implementation), let the build name its TinyUSB, and end the file system before the last 64 kB of the flash, which are the firmware's raw
-sectors (firmware/boards/reference.py). A checkout gets the same patches in a copy, so that one image is one image.
+sectors (firmware/boards/reference.py). The compiler of native code learns long jumps on ARMv6-M. A checkout gets the same patches in a
+copy, so that one image is one image.
 """
 
 from __future__ import annotations
@@ -31,6 +32,16 @@ _BOOT = "ports/rp2/modules/_boot.py"
 FILE_SYSTEM_BYTES = 1344 * 1024
 """Of the RPI_PICO board's 1408 kB of flash storage; the rest is raw sectors."""
 
+_THUMB = "py/asmthumb.c"
+# MicroPython 1.25 gives up with "native method too big" where a jump on ARMv6-M passes 2 kB, which a kernel of 120 lines does. BL reaches
+# 4 MB there; it spoils the link register, which every native function has saved on entry.
+_LONG_JUMP = "        asm_thumb_op32(as, OP_BL_HI(rel), OP_BL_LO(rel));\n"
+_LONG_CONDITIONAL = """\
+        rel -= 2;
+        asm_thumb_op16(as, OP_BCC_N(cond ^ 1, 2));
+        asm_thumb_op32(as, OP_BL_HI(rel), OP_BL_LO(rel));
+"""
+
 PATCHES = (
     Patch(_CMAKE, r"^set\(MICROPY_SSL_MBEDTLS ON\)$", "set(MICROPY_SSL_MBEDTLS OFF)"),
     Patch(_CMAKE, r"^ +mbedtls/mbedtls_port\.c\n", ""),
@@ -40,6 +51,8 @@ PATCHES = (
     Patch(_CONFIG, r"^(#define MICROPY_PY_HASHLIB_SHA1 +)\(1\)", r"\1(0)"),
     Patch(_CONFIG, r"^(#define MICROPY_PY_CRYPTOLIB +)\(1\)", r"\1(0)"),
     Patch(_BOOT, r"^bdev = rp2\.Flash\(\)$", f"bdev = rp2.Flash(start=0, len={FILE_SYSTEM_BYTES})"),
+    Patch(_THUMB, r"^        if \(SIGNED_FIT12\(rel\)\) \{\n            // this code path[\s\S]+?^        \}\n(?=    \}\n)", _LONG_JUMP),
+    Patch(_THUMB, r"^        asm_thumb_op16\(as, OP_BCC_N\(cond \^ 1, 0\)\);\n +asm_thumb_b_label\(as, label\);\n", _LONG_CONDITIONAL),
 )
 
 PATCHES_SHA256 = text_sha256(*(text for patch in PATCHES for text in (patch.file, patch.pattern, patch.replacement)))
