@@ -54,8 +54,6 @@ from tcs.tables import (
 from tcs.telemetry import Telemetry
 from tcs.valves import Valves
 
-CALIBRATION_A = const(2)
-CALIBRATION_B = const(3)
 _P_PUMP = const(3)
 _P_RAD1 = const(4)
 _P_CABIN = const(7)
@@ -70,7 +68,7 @@ class App:
 
     def __init__(self, board, kinds, lows, highs, adc):
         store = Store(board)
-        store.load_calibration(CALIBRATION_A, CALIBRATION_B, kinds, lows, highs)
+        store.load_calibration(kinds, lows, highs)
         loaded = Params()
         loaded.load(store)
         params = loaded.values

@@ -6,9 +6,6 @@ from struct import unpack_from
 from tcs import store as records
 from tcs.tables import PARAM_DEFAULTS, PARAM_MAXS, PARAM_MINS, PARAM_NUMBERS
 
-SECTOR_A = 0
-SECTOR_B = 1
-
 SOURCE_DEFAULTS = 0
 SOURCE_SLOT_A = 1
 SOURCE_SLOT_B = 2
@@ -25,7 +22,7 @@ class Params:
 
     def load(self, store):
         """Overlay the newest valid record of the store; without one the defaults stand."""
-        record = store.newest(records.KIND_PARAMETERS, SECTOR_A, SECTOR_B)
+        record = store.newest(records.KIND_PARAMETERS)
         if record is None:
             return
         slot, self.sequence, payload = record

@@ -275,10 +275,10 @@ def test_entries_out_of_range_or_unknown_are_refused_one_by_one() -> None:
 def test_calibration_is_read_or_left_untouched() -> None:
     kinds, lows, highs = [9] * 16, [9] * 16, [9] * 16
     store = Store(NorBoard(Nor()))
-    assert not store.load_calibration(2, 3, kinds, lows, highs)
+    assert not store.load_calibration(kinds, lows, highs)
     assert kinds == lows == highs == [9] * 16
     store = Store(NorBoard(build_nor({}, CALIBRATION)))
-    assert store.load_calibration(2, 3, kinds, lows, highs)
+    assert store.load_calibration(kinds, lows, highs)
     assert kinds == [1] * 8 + [2] * 7 + [3]
     assert (lows[8], highs[8], highs[0]) == (-90_000, 90_000, 250_000)
 

@@ -1,0 +1,96 @@
+"""Writes one record page by page: the first page last, and its magic last of all, so that a record that was cut off never shows one."""
+
+from struct import pack_into
+
+from micropython import const
+
+from tcs.crc import crc16
+from tcs.tables import DICTIONARY_HASH
+
+PAGE_SIZE = 256
+PAGES = 16  # of a sector
+SECTOR_SIZE = 4096
+HEADER_SIZE = 16
+VERSION = 1
+MAGIC_LO = 0x49
+MAGIC_HI = 0x4C
+
+BUSY = 0
+DONE = 1
+FAILED = 2
+
+_MAGIC = const(0x4C49)
+_CRC_AT = const(14)
+
+
+class RecordWriter:
+    """begin(), then step() until it says DONE or FAILED; a step programs one page (the last one twice). Allocation-free.
+
+    page, check: two buffers of a page that nothing else uses meanwhile.
+    """
+
+    def __init__(self, board, page, check):
+        self._board = board
+        self._page = page
+        self._check = check
+        self._kind = 0
+        self._sector = 0
+        self._first = 0
+        self._sequence = 0
+        self._payload = page
+        self._length = 0
+        self._pages = 0
+        self._next = 0
+        self._crc = 0
+
+    def begin(self, kind, sector, page, sequence, payload, length):
+        """Record to write into erased pages. The payload must not change until the end."""
+        self._kind = kind
+        self._sector = sector
+        self._first = page
+        self._sequence = sequence
+        self._payload = payload
+        self._length = length
+        self._pages = (HEADER_SIZE + length + PAGE_SIZE - 1) // PAGE_SIZE
+        self._next = 1
+        self._fill(0)
+        self._crc = crc16(payload, 0, min(length, PAGE_SIZE - HEADER_SIZE), crc16(self._page, 0, _CRC_AT))
+
+    def step(self):
+        """Write the next page."""
+        number = self._next
+        if number < self._pages:
+            self._fill(number)
+            self._crc = crc16(self._page, 0, min(PAGE_SIZE, HEADER_SIZE + self._length - number * PAGE_SIZE), self._crc)
+            self._next += 1
+            return BUSY if self._program(number) else FAILED
+        self._fill(0)
+        page = self._page
+        pack_into("<H", page, _CRC_AT, self._crc)
+        page[0] = page[1] = 0xFF
+        if not self._program(0):
+            return FAILED
+        pack_into("<H", page, 0, _MAGIC)
+        return DONE if self._program(0) else FAILED
+
+    def _fill(self, number):
+        """Bytes of this page of the record; its CRC is not there yet."""
+        page = self._page
+        at = 0
+        source = number * PAGE_SIZE - HEADER_SIZE
+        if number == 0:
+            pack_into("<HBBIHHHH", page, 0, _MAGIC, self._kind, VERSION, self._sequence, self._length, 0xFFFF, DICTIONARY_HASH, 0)
+            at = HEADER_SIZE
+            source = 0
+        payload = self._payload
+        end = self._length
+        while at < PAGE_SIZE:
+            page[at] = payload[source] if source < end else 0xFF
+            at += 1
+            source += 1
+
+    def _program(self, number):
+        at = self._first + number
+        self._board.nor_program(self._sector, at, self._page)
+        self._board.nor_read(self._sector, at, self._check)
+        return self._check == self._page
