@@ -15,6 +15,7 @@ from pathlib import Path
 from isoloop.images.errors import ImageError
 from isoloop.images.steps import Progress, clean_environment, run_step
 from isoloop.images.store import cache_dir
+from isoloop.kernels import viper
 
 SOURCE_DATE_EPOCH = "1744675200"
 """2025-04-15, MicroPython 1.25's release: the date that images print. A constant, or no two builds would be alike."""
@@ -193,7 +194,10 @@ def _lay_out_frozen(shop: Workshop, folder: Path) -> None:
     """Copy what will be frozen, so that the image is made of what its key was computed over even while somebody edits."""
     assert shop.firmware is not None
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(shop.firmware, folder / "firmware", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    try:
+        viper.copy_tree(shop.firmware, folder / "firmware")
+    except ValueError as error:
+        raise ImageError(f"laying out the firmware failed: {error}") from None
     (folder / "manifest.py").write_text(_PICO_MANIFEST)
     # Two halves of 16 bits as well: a telemetry field of more than 30 bits would leave the small ints.
     (folder / "build_id.py").write_text(

@@ -81,14 +81,17 @@ def _open_unix(core: int | None, hang_s: float) -> Target:
 
 
 def _open_unix32(core: int | None, hang_s: float) -> Target:
-    from isoloop import images
+    from isoloop import images, paths
+    from isoloop.kernels.viper import viper_tree
     from isoloop.targets.interpreter import Interpreter
     from isoloop.targets.unix import UnixTarget
 
     image = images.find("unix32")
     if image is None:
         raise UsageError("target unix32 needs its image: build it with python -m isoloop.images build unix32 (docs/images.md)")
-    return UnixTarget(Interpreter((str(image),)), core=core, hang_s=hang_s, name="unix32")
+    # As on the board: the kernels under viper, whose ptr32 is signed where a word is 32 bits.
+    firmware = viper_tree(paths.firmware_dir())
+    return UnixTarget(Interpreter((str(image),)), firmware, core=core, hang_s=hang_s, name="unix32")
 
 
 OPENERS: dict[str, Callable[[int | None, float], Target]] = {"unix": _open_unix, "unix32": _open_unix32}
