@@ -146,7 +146,8 @@ def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr
         st[V_PAIR_Q8] = 0
 
     if n == 0 or st[V_DISAGREE]:
-        st[V_COUNT] = n
+        # Two that contradict each other are nobody's vote: an isolation may not rest on them.
+        st[V_COUNT] = 0
         st[V_MEMBERS] = 0
         st[V_PRESSURE] = UNKNOWN
         return UNKNOWN
