@@ -3,11 +3,23 @@
 import sys
 
 from boards import reference
-from tcs.app import App
+from tcs.tables import P_LINK_BAUD
+
+
+def _start(board):
+    from tcs.app import App
+
+    app = App(board, reference.KINDS, reference.LOWS, reference.HIGHS, reference.ADC)
+    board.begin(app.tick_ms, app.params[P_LINK_BAUD])
+    app.run()
+
 
 if sys.platform == "rp2":
-    from tcs.hal.rp2 import Rp2Board as Board
-else:
-    from tcs.hal.unix import UnixBoard as Board
+    from tcs.hal import rp2
 
-App(Board(), reference.KINDS, reference.LOWS, reference.HIGHS, reference.ADC).run()
+    if not rp2.is_strapped(reference):
+        _start(rp2.Rp2Board(reference))
+else:
+    from tcs.hal.unix import UnixBoard
+
+    _start(UnixBoard())

@@ -16,3 +16,23 @@ ADC = (
     0, 8176, 8192, 24560, 24576, 40944, 40960, 57328, 57344, 65520,
     0, 8112, 8256, 24496, 24640, 40880, 41024, 57264, 57408, 65520,
 )
+
+# Pins: GPIO numbers.
+MUX_SELECT = (2, 3, 4, 5)  # address lines of the CD74HC4067, S0 first
+MUX_CHANNELS = (0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)  # on its inputs, from input 0; it feeds GP26
+DIRECT_CHANNELS = (1, 2)  # on GP27 and GP28
+SPI = 0  # two 74HC595 (drives) and two 74HC165 (switches), most significant bit first
+SPI_SCK = 18
+SPI_MOSI = 19
+SPI_MISO = 16
+SPI_HZ = 1000000  # slow enough for a metre of ribbon cable
+LATCH = 17  # 595 storage clock on its rise, 165 load while low
+ENABLE = 20  # output enable of the 595s, active low, pulled high
+STRAP = 22  # low at boot: maintenance
+UART = 0
+UART_TX = 0
+UART_RX = 1
+
+# Raw flash sectors, in the storage that rp2.Flash addresses: behind the file system, which the image ends there.
+NOR_OFFSET = 1376256  # 1344 kB
+NOR_BYTES = 65536

@@ -8,6 +8,8 @@ A board has:
   .reset_cause   ST_RESET_CAUSE_*, constant over one boot
   .rx, .rx_count bytes that came up the UART in this tick
   .link          set by the application: where finish() drains the downlink from
+  begin(tick_ms, baud)
+                 once, before the first sample(): what paces the ticks and the link, and the watchdog, start here
   sample()       waits for the next tick and fills the above
   finish(drive_word, fed)
                  drives the valves and the pump, feeds the watchdog when `fed`, hands the UART its bytes of this tick

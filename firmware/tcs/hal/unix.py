@@ -38,6 +38,9 @@ class UnixBoard:
         self._read = sys.stdin.buffer.readinto
         self._write = sys.stdout.buffer.write
 
+    def begin(self, tick_ms, baud):
+        """The host paces ticks and bytes."""
+
     def sample(self):
         """Wait for the host's tick frame. Allocation-free."""
         if not self._is_ready:
