@@ -52,7 +52,7 @@ from tcs.tables import (
     ST_VERDICT_SUSPECT,
 )
 from tcs.telemetry import Telemetry
-from tcs.valves import Valves
+from tcs.valves import BYPASS, Valves
 
 _P_PUMP = const(3)
 _P_RAD1 = const(4)
@@ -60,6 +60,7 @@ _P_CABIN = const(7)
 _PUMP_BIT = const(0x4000)
 _ENABLE_BIT = const(0x8000)
 _EVENTS = const(64)
+_BYPASS_UL = const(60000)  # what a move of the bypass does to the profiles of the lines (docs/detector.md)
 WATCH_MS = 200  # period of the watches of pump and cabin
 
 
@@ -98,6 +99,7 @@ class App:
         self._status = array("i", bytes(4 * sk.CHANNELS))
         self._inventory_status = -1
         self._connected = -1
+        self._bypass = -1
         self._pump_was_on = True
         self._was_suspect = False
         self._suspect_until = -1
@@ -196,12 +198,9 @@ class App:
     def _estimate(self, verdict, tick):
         detector = self.detector
         rate = self.leak_rate
-        if detector.new_base:
-            rate.record(self.inventory.inventory_ul)
         if verdict == ST_VERDICT_LEAK:
             if self.diagnosis.latch(ST_LEAK_CLASS_COOLANT_LEAK):
-                rate.begin(detector)
-                rate.refine(detector, self.sensing, self.inventory, tick)
+                rate.begin(detector, self.sensing, self.inventory, tick)
                 self.events.emit(EV_LEAK_ALARM, ST_LEAK_CLASS_COOLANT_LEAK, detector.stage, rate.rate_ul_s, rate.lost_ul)
             elif detector.new_base:
                 rate.refine(detector, self.sensing, self.inventory, tick)
@@ -295,6 +294,11 @@ class App:
             self._connected = connected
             self._pump_was_on = self.isolation.pump_on
             self.sensing.disturb()
+        bypass = valves.position[BYPASS]
+        if bypass != self._bypass:
+            if self._bypass >= 0:
+                self.inventory.disturb(_BYPASS_UL)
+            self._bypass = bypass
 
     def _report(self, verdict, tick):
         is_suspect = verdict == ST_VERDICT_SUSPECT

@@ -1,4 +1,4 @@
-"""Leak detector: the CUSUM bank's statistics -> verdict ok / suspect / leak / stale / error."""
+"""Leak detector: the bank's statistics and a ramp fit -> verdict ok / suspect / leak / stale / error."""
 
 from array import array
 
@@ -6,14 +6,14 @@ from micropython import const
 
 from tcs import detector_kernel as dk
 from tcs import inventory_kernel as ik
+from tcs import leak_rate_kernel as lk
 from tcs import pressure_kernel as pk
 from tcs import sensing_kernel as sk
+from tcs.detector_bank import BASE_MS, BLOCKS, configure, couplings
+from tcs.history import History
 from tcs.tables import (
-    P_NOISE_MAX_PERMILLE,
-    P_P_NOISE_PA,
-    P_STAGE_0_ALLOW_NL_S,
-    P_STAGE_0_FLOOR_UL,
-    P_STAGE_0_GAIN_PERMILLE,
+    P_RAMP_GATE_PERMILLE,
+    P_RAMP_SIGMA_PERMILLE,
     P_STANDING_PERMILLE,
     P_SUSPECT_PERMILLE,
     P_TICK_MS,
@@ -24,37 +24,46 @@ from tcs.tables import (
     ST_VERDICT_SUSPECT,
 )
 
-BASE_MS = const(100)
-# Each stage's block: its parent stage (-1: base samples) and how many of the parent's blocks.
-PARENTS = (-1, 0, 1, 2, 2, 3, 4, 6)
-COUNTS = (1, 3, 3, 3, 10, 10, 10, 10)
-BLOCKS = (1, 3, 9, 27, 90, 270, 900, 9000)
+RAMP_STAGE = dk.STAGES  # number of the ramp fit where a stage is named
+_RAMP_LAST = const(64)  # base samples: beyond 6.4 s the bank is as quick
+_GATE_STAGES = const(4)
+_CALM_UL = const(1000)  # unrest of a steady orbit
+_GAP_UL_S = const(50)
+_GAP_MAX_UL = const(20000)
+_WARM_UP = const(160)  # samples that the fit looks back on
 
 
 class Detector:
     """Allocation-free after start-up. A leak verdict latches until rearm().
 
-    .verdict, .stage (that raised it), .top_permille, .onset_tick, .drop_ul (since the onset), .state for telemetry.
+    .verdict, .stage (that raised it), .onset_tick, .top_permille, .ramp_permille (of its threshold), .is_single_channel, .corroborated,
+    .new_base (1 in ticks that completed a base sample), .history, .state for telemetry.
     """
 
     def __init__(self, params):
         self.state = array("i", bytes(4 * dk.D_SIZE))
-        self._cfg = array("i", bytes(4 * dk.DC_SIZE))
+        self.history = History()
+        self._cfg = configure(params)
         self._sample = array("i", bytes(4 * dk.WIDTH))
         self._slope = array("i", bytes(4 * 8))
+        self._couplings = couplings(params)
+        self._norm = lk.ramp_norm()
+        self._ramp = array("i", bytes(4 * lk.R_SIZE))
         self._suspect_permille = params[P_SUSPECT_PERMILLE]
         self._standing_permille = params[P_STANDING_PERMILLE]
-        self._tick_ms = params[P_TICK_MS]
-        self._epoch = 0
+        self._ramp_sigma_permille = params[P_RAMP_SIGMA_PERMILLE]
+        self._ramp_gate_permille = params[P_RAMP_GATE_PERMILLE]
+        self._ticks_per_base = BASE_MS // params[P_TICK_MS]
         self._had_reference = False
+        self._gap_ticks = 0
         self.verdict = ST_VERDICT_STALE
         self.stage = -1
         self.top_permille = 0
+        self.ramp_permille = 0
         self.is_single_channel = False  # what stands now, one channel alone could explain
         self.corroborated = False
         self.onset_tick = 0
         self.new_base = 0
-        _configure(self._cfg, params)
 
     def rearm(self):
         """Forget the latched verdict and start the bank afresh."""
@@ -77,6 +86,11 @@ class Detector:
             self.state[dk.D_BASE_SUM + i] = 0
             i += 1
         self.top_permille = 0
+        self.ramp_permille = 0
+
+    def top_stage(self):
+        """The stage with the largest statistic."""
+        return self.state[dk.D_TOP]
 
     def statistic_permille(self, stage):
         """A stage's statistic as permille of its threshold."""
@@ -84,57 +98,130 @@ class Detector:
         threshold = self.state[at + dk.S_THRESHOLD_UL]
         return min(65534, self.state[at + dk.S_EXCESS_UL] * 1000 // threshold) if threshold > 0 else 0
 
-    def top_stage(self):
-        """The stage with the largest statistic."""
-        return self.state[dk.D_TOP]
+    def noise_ul(self):
+        """Standard deviation of a base sample of the inventory: quick changes pass the gas's lead by five sevenths."""
+        return max(self.state[dk.D_NOISE_UL], self.state[dk.D_SLOW_NOISE_UL]) * 5 // 7
 
     def update(self, sensing, inventory, trusted, tick):
         """One tick. Returns the verdict. While the inventory is unknown the bank stands still and keeps its references."""
         self.new_base = 0
         latched = self.verdict == ST_VERDICT_LEAK
-        if not trusted:
+        if not trusted or inventory.status != ik.S_OK:
+            if self._gap_ticks < 0xFFFFFF:
+                self._gap_ticks += 1
             if not latched:
-                self.verdict = ST_VERDICT_ERROR
+                self.verdict = ST_VERDICT_STALE if trusted else ST_VERDICT_ERROR
             return self.verdict
-        if inventory.status != ik.S_OK:
-            if not latched:
-                self.verdict = ST_VERDICT_STALE
-            return self.verdict
+        if self._gap_ticks:
+            self._close_gap(inventory)
         self._fill(sensing, inventory)
         if not dk.accumulate(self._sample, self.state, self._cfg):
             return self.verdict
         self.new_base = 1
-        sensitivity = inventory.state[ik.I_SENSITIVITY_UL_KPA]
+        values = inventory.state
         adapt = 1 if self.verdict == ST_VERDICT_OK else 0
-        self.top_permille = dk.detect(sensitivity, sensing.votes, inventory.state[ik.I_UNREST_UL], adapt, self.state, self._cfg)
+        # 1 / 0.65 makes a mean absolute deviation a standard one; the rest keeps the usual spread below the rating.
+        noise_pa = sensing.vote[pk.V_SPREAD_Q8] >> 8
+        self.top_permille = dk.detect(
+            values[ik.I_SENSITIVITY_UL_KPA], sensing.votes, noise_pa, values[ik.I_UNREST_UL], adapt, self.state, self._cfg
+        )
+        self.history.record(self.state)
         if latched:
             return self.verdict
-        if self.top_permille >= self._suspect_permille:
-            self.verdict = self._judge(sensing, inventory, sensitivity, tick)
-        else:
-            self.verdict = ST_VERDICT_OK
-            self.is_single_channel = False
+        self.verdict = self._judge(sensing, inventory, tick)
         return self.verdict
 
-    def _judge(self, sensing, inventory, sensitivity, tick):
-        """suspect, or leak when a stage is over its threshold and what is left without any one channel still stands."""
+    def _close_gap(self, inventory):
+        # The references stand, so that a loss during the gap is seen; what compensation may have drifted by meanwhile is unrest.
+        drift_ul = min(_GAP_MAX_UL, self._gap_ticks // (self._ticks_per_base * 10) * _GAP_UL_S)
+        if drift_ul > inventory.state[ik.I_UNREST_UL]:
+            inventory.state[ik.I_UNREST_UL] = drift_ul
+        self.history.restart()
+        self._gap_ticks = 0
+
+    def _judge(self, sensing, inventory, tick):
+        """suspect; or leak, when a stage or the ramp fit is over its threshold and still stands without any one channel."""
+        self.is_single_channel = False
+        verdict = ST_VERDICT_SUSPECT if self.top_permille >= self._suspect_permille else ST_VERDICT_OK
         stage = 0
         state = self.state
         while stage < dk.STAGES:
             at = dk.D_STAGE + stage * dk.S_STRIDE
             threshold = state[at + dk.S_THRESHOLD_UL]
             if threshold > 0 and state[at + dk.S_EXCESS_UL] >= threshold:
-                left = dk.standing(stage, sensing.members, sensitivity, state, self._slopes(inventory, sensing))
-                self.is_single_channel = left < threshold * self._standing_permille // 1000
-                if not self.is_single_channel:
-                    self.stage = stage
-                    blocks = state[at + dk.S_BLOCKS]
-                    ticks = min(0xFFFFFF, blocks * BLOCKS[stage]) * (BASE_MS // self._tick_ms)
-                    self.onset_tick = max(0, tick - ticks)
-                    self.corroborated = self._is_corroborated(at)
+                if self._stands(stage, threshold, sensing, inventory):
+                    self._call(stage, min(0xFFFFFF, state[at + dk.S_BLOCKS] * BLOCKS[stage]), at, tick)
                     return ST_VERDICT_LEAK
+                self.is_single_channel = True
             stage += 1
-        return ST_VERDICT_SUSPECT
+        return self._judge_ramp(verdict, sensing, inventory, tick)
+
+    def _judge_ramp(self, verdict, sensing, inventory, tick):
+        # The fits cost more than the bank; they are asked only when one of their stages has something to say.
+        self.ramp_permille = 0
+        level = 0
+        while level < 2:
+            stage = self._gate(level)
+            if stage >= 0 and self.history.fresh[level] and self.history.filled[level] >= _WARM_UP:
+                permille = self._fit(level, inventory)
+                if permille > self.ramp_permille:
+                    self.ramp_permille = permille
+                if permille >= 1000:
+                    at = dk.D_STAGE + stage * dk.S_STRIDE
+                    if self._stands(stage, self.state[at + dk.S_EXCESS_UL], sensing, inventory):
+                        self._call(RAMP_STAGE, self._ramp[lk.R_SAMPLES] * self.history.periods[level], at, tick)
+                        return ST_VERDICT_LEAK
+                    self.is_single_channel = True
+            level += 1
+        return ST_VERDICT_SUSPECT if self.ramp_permille >= self._suspect_permille else verdict
+
+    def _gate(self, level):
+        """The stage that asks for the fit of a level: the largest of its four beyond the gate, or -1."""
+        stage = -1
+        gate = self._ramp_gate_permille
+        i = 2 * level
+        while i < 2 * level + _GATE_STAGES:
+            permille = self.statistic_permille(i)
+            if permille >= gate:
+                gate = permille
+                stage = i
+            i += 1
+        return stage
+
+    def _fit(self, level, inventory):
+        """Ramp fit on one level of the history, permille of its threshold."""
+        history = self.history
+        ramp = self._ramp
+        signal = lk.fit_ramp(history.rings[level], history.newest[level], 2, _RAMP_LAST, self._norm, ramp)
+        noise = self.noise_ul()
+        if level:
+            # Means of 0.9 s: their noise is slow noise, and the gas's lead passes all of it.
+            noise = self.state[dk.D_SLOW_NOISE_UL] // 3
+        threshold = noise // 10 * self._ramp_sigma_permille // 100
+        # An error of U uL that came about over m samples is a signal of U sqrt(m / 3).
+        unrest = inventory.state[ik.I_UNREST_UL] - _CALM_UL
+        if unrest > 0:
+            threshold += (unrest >> 4) * lk.isqrt(ramp[lk.R_SAMPLES] * 85)
+        if threshold <= 0 or signal <= 0:
+            return 0
+        return min(65534, signal // (threshold // 1000 + 1)) if signal > 1000000 else signal * 1000 // threshold
+
+    def _call(self, stage, base_samples, at, tick):
+        self.stage = stage
+        self.onset_tick = max(0, tick - base_samples * self._ticks_per_base)
+        self.corroborated = self._is_corroborated(at)
+
+    def _stands(self, stage, threshold, sensing, inventory):
+        """True when enough of a stage's excess is left with each channel left out in turn."""
+        slope = self._slope
+        i = 0
+        while i < ik.SLOTS:
+            slope[i] = inventory.state[ik.I_SLOPE_UL_K + i]
+            i += 1
+        slope[6] = sensing.p_comp_pa
+        sensitivity = inventory.state[ik.I_SENSITIVITY_UL_KPA]
+        left = dk.standing(stage, sensing.members, sensitivity, self.state, slope, self._couplings)
+        return left >= threshold // 10 * self._standing_permille // 100
 
     def _is_corroborated(self, at):
         """True when pump discharge and radiators, corrected for head, show at least half of the compensator's drop."""
@@ -151,15 +238,6 @@ class Detector:
         other = state[at + dk.S_REF + dk.W_REFERENCE] - state[at + dk.S_MEAN + dk.W_REFERENCE]
         return own > 0 and other * 2 >= own
 
-    def _slopes(self, inventory, sensing):
-        slope = self._slope
-        i = 0
-        while i < ik.SLOTS:
-            slope[i] = inventory.state[ik.I_SLOPE_UL_K + i]
-            i += 1
-        slope[6] = sensing.p_comp_pa
-        return slope
-
     def _fill(self, sensing, inventory):
         sample = self._sample
         values = inventory.state
@@ -173,6 +251,7 @@ class Detector:
         while i < ik.SLOTS:
             sample[dk.W_TEMP + i] = values[ik.I_BEST_MC + i]
             i += 1
+        sample[dk.W_RETURN_LOW] = values[ik.I_RETURN_LOW_Q8] >> 8
         sample[dk.W_V_REF] = sensing.state[sk.ST_V_REF_Q8] >> 2
         reference = sensing.p_reference_pa
         has_reference = reference != pk.UNKNOWN
@@ -180,18 +259,3 @@ class Detector:
             self._had_reference = has_reference
             self.state[dk.D_EPOCH] = (self.state[dk.D_EPOCH] + 1) & 0xFFFFFF
         sample[dk.W_REFERENCE] = reference if has_reference else 0
-
-
-def _configure(cfg, params):
-    cfg[dk.DC_BASE_TICKS] = BASE_MS // params[P_TICK_MS]
-    cfg[dk.DC_NOISE_PA] = params[P_P_NOISE_PA]
-    cfg[dk.DC_NOISE_MAX_PERMILLE] = params[P_NOISE_MAX_PERMILLE]
-    for stage in range(dk.STAGES):
-        at = dk.DC_STAGE + stage * dk.SC_STRIDE
-        cfg[at + dk.SC_PARENT] = PARENTS[stage]
-        cfg[at + dk.SC_COUNT] = COUNTS[stage]
-        # nL/s over a block of BLOCKS x 100 ms, in uL
-        allow_nl_s = params[P_STAGE_0_ALLOW_NL_S + 3 * stage]
-        cfg[at + dk.SC_ALLOW_UL] = max(1, allow_nl_s // 10 * BLOCKS[stage] // 1000)
-        cfg[at + dk.SC_GAIN_PERMILLE] = params[P_STAGE_0_GAIN_PERMILLE + 3 * stage]
-        cfg[at + dk.SC_FLOOR_UL] = params[P_STAGE_0_FLOOR_UL + 3 * stage]

@@ -17,7 +17,8 @@ W_PRESSURE = const(1)  # x3
 W_TEMP = const(4)  # x6, slots of the inventory kernel
 W_V_REF = const(10)  # counts with 6 fractional bits
 W_REFERENCE = const(11)
-WIDTH = const(12)
+W_RETURN_LOW = const(12)  # the return's temperature, low-passed: what supply and gas wall follow
+WIDTH = const(13)
 
 STAGES = const(8)
 
@@ -31,24 +32,25 @@ D_NOISE_Q8 = const(31)
 D_TOP = const(32)  # the stage with the largest statistic
 D_TOP_PERMILLE = const(33)
 D_LAST_BLOCK_UL = const(34)
+D_SLOW_NOISE_UL = const(36)  # the same for means of a second and more
 D_BLANK = const(35)  # a transient so large that every reference is taken anew once it is over
 D_STAGE = const(40)
-D_SAMPLE = const(53)  # the last base sample: it is the block mean of stage 0
+D_SAMPLE = const(54)  # the last base sample: it is the block mean of stage 0
 
 # stage row
 S_COUNT = const(0)
 S_SUM = const(1)  # x WIDTH
-S_MEAN = const(13)  # x WIDTH
-S_REF = const(25)  # x WIDTH
-S_BLOCKS = const(37)  # blocks since the reference
-S_EXCESS_UL = const(38)
-S_THRESHOLD_UL = const(39)
-S_STARTED = const(40)
-S_NEW = const(41)
-S_EPOCH = const(42)
-S_REF_EPOCH = const(43)
-S_STRIDE = const(44)
-D_SIZE = const(392)
+S_MEAN = const(14)  # x WIDTH
+S_REF = const(27)  # x WIDTH
+S_BLOCKS = const(40)  # blocks since the reference
+S_EXCESS_UL = const(41)
+S_THRESHOLD_UL = const(42)
+S_STARTED = const(43)
+S_NEW = const(44)
+S_EPOCH = const(45)
+S_REF_EPOCH = const(46)
+S_STRIDE = const(47)
+D_SIZE = const(416)
 
 # configuration: globals, then one row a stage
 DC_BASE_TICKS = const(0)
@@ -64,6 +66,7 @@ SC_STRIDE = const(5)
 DC_SIZE = const(44)
 
 EXCESS_MAX_UL = const(1000000)
+NOISE_CAP_UL = const(100000)
 FIRST_SLOW_STAGE = const(2)
 QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
 BLANK_ON_UL = const(20000)
@@ -100,28 +103,45 @@ def accumulate(sample: ptr32, st: ptr32, cfg: ptr32) -> int:
 
 
 @micropython.native
-def detect(sensitivity_ul_kpa: int, votes: int, unrest_ul: int, adapt: int, st: ptr32, cfg: ptr32) -> int:
+def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, adapt: int, st: ptr32, cfg: ptr32) -> int:
     """One base sample through the bank. Returns the largest statistic as permille of its threshold (0..100 000).
 
-    Thresholds are gain x noise + floor: noise is what the voting sensors leave (uL), never less than the sensors' rating and at most
-    DC_NOISE_MAX_PERMILLE of it; it follows the low-frequency noise seen while adapt is set. unrest_ul: what a thermal transient may be
+    noise_pa: what the sensors' spread says of their noise. Thresholds are gain x noise + floor: noise is what the voting sensors leave (uL),
+    never less than their rating; the slower stages' follows the low-frequency noise seen while adapt is set, at most DC_NOISE_MAX_PERMILLE. unrest_ul: what a thermal transient may be
     wrong by, added to the thresholds; beyond BLANK_ON_UL the bank starts afresh when it has passed.
     """
     if votes < 1:
         votes = 1
-    rated = sensitivity_ul_kpa * cfg[DC_NOISE_PA] // 1000
+    if noise_pa < cfg[DC_NOISE_PA]:
+        noise_pa = cfg[DC_NOISE_PA]
+    if noise_pa > cfg[DC_NOISE_PA] * 4:
+        noise_pa = cfg[DC_NOISE_PA] * 4
+    noise = (sensitivity_ul_kpa >> 3) * noise_pa // 125
     if votes == 3:
-        rated = rated * 577 // 1000
+        noise = noise // 1000 * 577 + noise % 1000 * 577 // 1000
     elif votes == 2:
-        rated = rated * 707 // 1000
-    seen = st[D_NOISE_Q8] >> 8
-    noise = seen
-    if noise < rated:
-        noise = rated
-    limit = rated // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
-    if noise > limit:
-        noise = limit
+        noise = noise // 1000 * 707 + noise % 1000 * 707 // 1000
+    if noise > NOISE_CAP_UL:
+        noise = NOISE_CAP_UL
     st[D_NOISE_UL] = noise
+    # Coloured noise: what the steps of 0.9 s means show above the rated noise counts fivefold (in variance) over longer times.
+    slow_noise = noise
+    seen = st[D_NOISE_Q8] >> 8
+    if seen > noise:
+        limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
+        if seen > limit:
+            seen = limit
+        # root of n^2 + 5 (s^2 - n^2), in units of n / 64
+        limit = seen * 64 // (noise + 1)
+        limit = limit * limit * 5 - 4 * 4096
+        slow_noise = 64
+        while slow_noise * slow_noise < limit and slow_noise < 256:
+            slow_noise += 4
+        slow_noise = noise // 64 * slow_noise + noise % 64
+        limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
+        if slow_noise > limit:
+            slow_noise = limit
+    st[D_SLOW_NOISE_UL] = slow_noise
 
     if unrest_ul > BLANK_ON_UL:
         st[D_BLANK] = 1
@@ -174,7 +194,10 @@ def detect(sensitivity_ul_kpa: int, votes: int, unrest_ul: int, adapt: int, st: 
             else:
                 st[s + S_COUNT] = 0
                 st[s + S_NEW] = 1
-                threshold = noise // 10 * cfg[c + SC_GAIN_PERMILLE] // 100 + cfg[c + SC_FLOOR_UL]
+                threshold = noise
+                if j >= FIRST_SLOW_STAGE:
+                    threshold = slow_noise
+                threshold = threshold // 10 * cfg[c + SC_GAIN_PERMILLE] // 100 + cfg[c + SC_FLOOR_UL]
                 if j >= FIRST_SLOW_STAGE:
                     threshold += unrest_ul
                 elif unrest_ul > QUICK_UNREST_UL:
@@ -230,11 +253,11 @@ def detect(sensitivity_ul_kpa: int, votes: int, unrest_ul: int, adapt: int, st: 
 
 
 @micropython.native
-def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope: ptr32) -> int:
+def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope: ptr32, couple: ptr32) -> int:
     """What is left of a stage's excess (uL) when the one channel that explains most of it is left out.
 
-    A pressure sensor left out: the others alone. A temperature left out: its change replaced by what its neighbours show (radiators by the
-    other radiators, supply by return, return by supply, gas by return). The supply reference left out: held at its value at the start.
+    A pressure sensor left out: the others alone. A temperature left out: its change replaced by what its neighbours show (a radiator by
+    the other two, the return by the radiators, supply and gas by the low-passed return, each times its coupling in permille). The supply reference left out: held at its value at the start.
     slope: uL per kelvin of each temperature slot, then (6, 7) the voted pressure in Pa and the count of converter units in a volt of v_ref.
     """
     s = D_STAGE + stage * S_STRIDE
@@ -267,18 +290,25 @@ def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope
     i = 0
     while i < 6:
         own = st[now + W_TEMP + i] - st[ref + W_TEMP + i]
-        if i >= 3:
-            near = 0
+        near = 0
+        if i >= 2:
             j = 3
             while j < 6:
                 if j != i:
                     near += st[now + W_TEMP + j] - st[ref + W_TEMP + j]
                 j += 1
-            near = near >> 1
-        elif i == 2:
-            near = st[now + W_TEMP + 1] - st[ref + W_TEMP + 1]
+            if i == 2:
+                near = near // 3
+            else:
+                near = near >> 1
         else:
-            near = st[now + W_TEMP + 2] - st[ref + W_TEMP + 2]
+            near = st[now + W_RETURN_LOW] - st[ref + W_RETURN_LOW]
+        if near > 100000:
+            near = 100000
+        elif near < -100000:
+            near = -100000
+        if i < 3:
+            near = near * couple[i] // 1000
         own -= near
         if own > 20000:
             own = 20000

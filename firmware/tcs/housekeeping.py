@@ -27,6 +27,7 @@ from tcs.tables import (
     HK_RATE_UL_S,
     HK_SEGMENT,
     HK_STAT_0_PERMILLE,
+    HK_STAT_RAMP_PERMILLE,
     HK_STATUS_P_COMP_A,
     HK_VALVE_RAD1_IN,
     HK_VERDICT,
@@ -90,6 +91,7 @@ class Housekeeping:
         while stage < 8:
             hk[HK_STAT_0_PERMILLE + stage] = app.detector.statistic_permille(stage)
             stage += 1
+        hk[HK_STAT_RAMP_PERMILLE] = app.detector.ramp_permille
         valve = 0
         while valve < 7:
             hk[HK_VALVE_RAD1_IN + valve] = app.valves.position[valve]

@@ -14,6 +14,7 @@ from tcs.tables import (
     P_GAS_NOMINAL_ML,
     P_GAS_PV_MJ,
     P_GAS_RELAX_MS,
+    P_T_COUPLE_MS,
     P_T_LAG_MS,
     P_TICK_MS,
     P_VOLUME_RAD1_ML,
@@ -67,6 +68,11 @@ class Inventory:
         self.inventory_ul = state[ik.I_INVENTORY_UL] if status == ik.S_OK else UNKNOWN
         return status
 
+    def disturb(self, unrest_ul):
+        """Something was done to the loop that the temperatures will show late: raise what compensation may be wrong by."""
+        if unrest_ul > self.state[ik.I_UNREST_UL]:
+            self.state[ik.I_UNREST_UL] = unrest_ul
+
     def sensitivity_ul_kpa(self):
         """Gas volume a kilopascal of compensator pressure."""
         return self.state[ik.I_SENSITIVITY_UL_KPA]
@@ -92,6 +98,7 @@ def _config(params):
     cfg[ik.C_UNREST_TICKS] = _UNREST_MS // params[P_TICK_MS]
     cfg[ik.C_UNREST_MAX_UL] = _UNREST_MAX_UL
     cfg[ik.C_PROFILE_Q10] = max(1, 1024 * params[P_TICK_MS] // _PROFILE_MS)
+    cfg[ik.C_COUPLE_TICKS] = params[P_T_COUPLE_MS] // params[P_TICK_MS]
     cfg[ik.C_SMOOTH_TICKS] = max(1, _SMOOTH_MS // params[P_TICK_MS])
     cfg[ik.C_LEAD_TICKS] = max(1, (params[P_T_LAG_MS] + _SMOOTH_MS) // _LEAD_GAIN // params[P_TICK_MS])
     # 1.4 times the relaxation: the zero of the lead that undoes the polytropic response.

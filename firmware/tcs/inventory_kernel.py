@@ -41,7 +41,10 @@ I_RATE_Q8 = const(58)  # x6: the lead, low-passed over a minute
 I_UNREST_UL = const(64)  # what the temperatures' sudden changes may be wrong by; decays over C_UNREST_TICKS
 I_PROFILE_Q10 = const(65)  # how far the radiators' profile is built up since the flow began
 I_STOPS = const(66)
-I_SIZE = const(67)
+I_RETURN_LOW_Q8 = const(67)  # the return's temperature over C_COUPLE_TICKS
+I_HELD = const(68)  # no value came out last tick
+I_GAS_APPARENT_UL = const(69)
+I_SIZE = const(70)
 
 # status
 S_OK = const(0)
@@ -69,7 +72,8 @@ C_RATE_TICKS = const(18)
 C_UNREST_TICKS = const(19)
 C_UNREST_MAX_UL = const(20)
 C_PROFILE_Q10 = const(21)  # built up in a tick
-C_TABLE = const(22)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
+C_COUPLE_TICKS = const(22)
+C_TABLE = const(23)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
 
 
@@ -98,6 +102,10 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
                 st[I_SEEN + i] = 1
                 st[I_GONE + i] = 0
             low = st[I_SMOOTH_Q8 + i]
+            if st[I_HELD]:
+                # After a gap: the lead as it was, at the new level.
+                st[I_LOW_Q8 + i] += t - low
+                low = t
             t = low + (t - low) // cfg[C_SMOOTH_TICKS]
             st[I_SMOOTH_Q8 + i] = t
             low = st[I_LOW_Q8 + i]
@@ -125,6 +133,7 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
     st[I_UNREST_UL] = unrest
     if known & 62 == 0:
         st[I_STATUS] = S_NO_TEMPERATURE
+        st[I_HELD] = 1
         return S_NO_TEMPERATURE
     # The profile of the radiators builds up with the flow, and is frozen as an offset when the flow stops.
     profile = st[I_PROFILE_Q10]
@@ -203,8 +212,14 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
                 st[I_BEST_MC + i] = t + st[I_SUBSTITUTE_MC + i]
             i += 1
 
+    t = st[I_BEST_MC + T_RETURN] << 8
+    if st[I_STARTED] == 0:
+        st[I_RETURN_LOW_Q8] = t
+    st[I_RETURN_LOW_Q8] += (t - st[I_RETURN_LOW_Q8]) // cfg[C_COUPLE_TICKS]
+
     if pressure == UNKNOWN:
         st[I_STATUS] = S_NO_PRESSURE
+        st[I_HELD] = 1
         return S_NO_PRESSURE
     if pressure < 100:
         pressure = 100
@@ -238,6 +253,10 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
     low = st[I_GAS_LOW_Q6]
     if st[I_STARTED] == 0:
         low = gas << 6
+    elif st[I_HELD]:
+        low += (gas - st[I_GAS_APPARENT_UL]) << 6
+        st[I_HELD] = 0
+    st[I_GAS_APPARENT_UL] = gas
     low += ((gas << 6) - low) // cfg[C_GAS_LOW_TICKS]
     st[I_GAS_LOW_Q6] = low
     gas -= (gas - (low >> 6)) * 2 // 7

@@ -1,47 +1,107 @@
-"""Leak-rate kernels: slope over a ring of base samples, integer square root, orifice law.
+"""Leak-rate kernels: likelihood fit of a ramp over a ring of samples, integer square root, orifice law.
 
 Restricted integer subset (docs/kernels.md). Allocation-free.
 """
+
+from array import array
 
 import micropython
 from micropython import const
 
 RING = const(256)
+RAMP_MAX = const(128)
+BASELINE = const(64)
+CLIP_UL = const(8000000)
+
+# out of fit_ramp
+R_SAMPLES = const(0)  # how many samples ago the ramp began
+R_SLOPE_Q4 = const(1)  # uL a sample
+R_LEVEL_UL = const(2)  # before it
+R_SIZE = const(3)
 
 
 @micropython.native
-def thirds(ring: ptr32, newest: int, n: int) -> int:
-    """Mean of the first third less mean of the last third of the newest n samples (uL), n 3..256; `newest` is the index of the last one.
+def fit_ramp(ring: ptr32, newest: int, first: int, last: int, norm: ptr32, out: ptr32) -> int:
+    """Fit "level, then a ramp down that began m samples ago" for m = first..last; the best m by likelihood stands in `out`.
 
-    Divided by two thirds of the window it is the slope with 8/9 of the efficiency of least squares, and its sums stay small.
+    ring: the last RING samples (uL), `newest` the index of the last one; the level is the mean of BASELINE samples older than `last`.
+    norm[m]: 16 sqrt(sum of squares of the ramp), enlarged by what the level's own error adds (see ramp_norm). Returns the signal-to-noise
+    numerator: the matched filter's output in uL; divided by a sample's noise it is a normal deviate.
     """
-    third = n // 3
-    first = newest - n + 1
-    if first < 0:
-        first += RING
-    last = newest - third + 1
-    if last < 0:
-        last += RING
-    base = ring[newest]
-    early = 0
-    late = 0
-    i = 0
-    while i < third:
-        x = ring[first] - base
-        if x > 4000000:
-            x = 4000000
-        elif x < -4000000:
-            x = -4000000
-        early += x
-        late += ring[last] - base
-        first += 1
-        if first == RING:
-            first = 0
-        last += 1
-        if last == RING:
-            last = 0
+    i = newest - last - BASELINE + 1
+    if i < 0:
+        i += RING
+    zero = ring[newest]
+    level = 0
+    j = 0
+    while j < BASELINE:
+        x = ring[i] - zero
+        if x > CLIP_UL:
+            x = CLIP_UL
+        elif x < -CLIP_UL:
+            x = -CLIP_UL
+        level += x
         i += 1
-    return (early - late) // third
+        if i == RING:
+            i = 0
+        j += 1
+    level = level // BASELINE
+    # Keep the sums within 30 bits: the ramp's moment is at most last^2 / 2 times the drop.
+    shift = 0
+    x = level
+    if x < 0:
+        x = 0 - x
+    while x > 100000:
+        x >>= 1
+        shift += 1
+    limit = 100000 << shift
+    best = 0
+    best_m = first
+    best_moment = 0
+    total = 0
+    moment = 0
+    squares = 0
+    m = 1
+    i = newest
+    while m <= last:
+        x = level - (ring[i] - zero)
+        if x > limit:
+            x = limit
+        elif x < 0 - limit:
+            x = 0 - limit
+        total += x >> shift
+        moment += total
+        squares += m * m
+        if m >= first:
+            x = moment // norm[m] * 16 + moment % norm[m] * 16 // norm[m]
+            if x > best:
+                best = x
+                best_m = m
+                best_moment = moment // squares * 16 + moment % squares * 16 // squares
+        i -= 1
+        if i < 0:
+            i += RING
+        m += 1
+    out[R_SAMPLES] = best_m
+    if best_moment > (0x1FFFFFFF >> shift):
+        best_moment = 0x1FFFFFFF >> shift
+    out[R_SLOPE_Q4] = best_moment << shift
+    out[R_LEVEL_UL] = level + zero
+    if best > (0x1FFFFFFF >> shift):
+        best = 0x1FFFFFFF >> shift
+    return best << shift
+
+
+def ramp_norm():
+    """norm[m] of fit_ramp for m = 0..RAMP_MAX: 16 sqrt(S (1 + T^2 / (BASELINE S))), S and T the sums of squares and of 1..m."""
+    norm = array("i", [16] * (RAMP_MAX + 1))
+    squares = 0
+    total = 0
+    for m in range(1, RAMP_MAX + 1):
+        squares += m * m
+        total += m
+        norm[m] = isqrt(min((squares + total * total // BASELINE) * 256, 0x3FFFFFFF))
+    return norm
 
 
 @micropython.native

@@ -21,6 +21,7 @@ V_OFFSET_Q8 = const(10)  # x3: each sensor against the vote
 V_FAST_Q8 = const(13)  # x3: deviation from the other two over 1 s
 V_SLOW_Q8 = const(16)  # x3: the same over 13 s
 V_QUIET = const(19)  # x3: ticks that an excluded sensor has agreed
+V_SPREAD_Q8 = const(22)  # mean absolute deviation of the sensors in the vote: quick to rise, slow to fall
 V_SIZE = const(24)
 
 # vote configuration
@@ -176,6 +177,24 @@ def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr
                 near += 1
         i += 1
     pressure = total // near
+    if n > 1:
+        # Vibration shakes each sensor by itself: the spread shows it at once, and a leak does not change it.
+        dev = 0
+        i = 0
+        while i < 3:
+            if (usable >> i) & 1:
+                x = st[V_VALUE + i] - pressure
+                if x < 0:
+                    x = 0 - x
+                dev += x
+            i += 1
+        if dev > CLIP_PA:
+            dev = CLIP_PA
+        dev = (dev << 8) // n - st[V_SPREAD_Q8]
+        if dev > 0:
+            st[V_SPREAD_Q8] += dev >> 2
+        else:
+            st[V_SPREAD_Q8] += dev >> 5
     st[V_COUNT] = n
     st[V_MEMBERS] = usable
     st[V_PRESSURE] = pressure

@@ -18,11 +18,11 @@ def _u8n(x):
     return 255 if x < 0 or x > 255 else x
 
 
-HK_SIZE = 164
+HK_SIZE = 166
 
 
 def pack_housekeeping(buffer, at, v):
-    """Pack housekeeping from array('i') v into 164 bytes of buffer; returns the offset after them."""
+    """Pack housekeeping from array('i') v into 166 bytes of buffer; returns the offset after them."""
     pack_into(
         ">HHBBBBBBi", buffer, at + 0,
         _u16(v[0]), _u16(v[1]), _u8(v[2]), _u8(v[3]), _u8(v[4]), _u8(v[5]), _u8n(v[6]), _u8(v[7]), v[8],
@@ -55,7 +55,11 @@ def pack_housekeeping(buffer, at, v):
         ">BBBHBHiHH", buffer, at + 148,
         _u8(v[63]), _u8(v[64]), _u8(v[65]), _u16(v[66]), _u8(v[67]), _u16(v[68]), v[69], _u16(v[70]), _u16(v[71]),
     )
-    return at + 164
+    pack_into(
+        ">H", buffer, at + 164,
+        _u16(v[72]),
+    )
+    return at + 166
 
 
 PLAT_SIZE = 16
@@ -68,3 +72,15 @@ def pack_platform(buffer, at, v):
         _u16(v[0]), v[1], _u16(v[2]), _u16(v[3]), _u16(v[4]), _u16(v[5]), _u16(v[6]),
     )
     return at + 16
+
+
+UPLINK_SIZE = 18
+
+
+def pack_uplink(buffer, at, v):
+    """Pack uplink from array('i') v into 18 bytes of buffer; returns the offset after them."""
+    pack_into(
+        ">HHHHHHHHH", buffer, at + 0,
+        _u16(v[0]), _u16(v[1]), _u16(v[2]), _u16(v[3]), _u16(v[4]), _u16(v[5]), _u16(v[6]), _u16(v[7]), _u16(v[8]),
+    )
+    return at + 18

@@ -189,7 +189,7 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
     if (fresh >> V_REF) & 1 and st[V_REF * ST_STRIDE + ST_STATUS] == OK:
         ideal = st[V_REF * ST_STRIDE + ST_VALUE]
         if st[ST_STARTED]:
-            st[ST_V_REF_Q8] += ((ideal << 8) - st[ST_V_REF_Q8]) >> 6
+            st[ST_V_REF_Q8] += ((ideal << 8) - st[ST_V_REF_Q8]) >> 2
         else:
             st[ST_V_REF_Q8] = ideal << 8
             st[ST_STARTED] = 1

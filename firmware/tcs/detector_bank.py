@@ -1,0 +1,45 @@
+"""The bank's shape: how the stages' blocks nest, and their configuration from the parameters."""
+
+from array import array
+
+from tcs import detector_kernel as dk
+from tcs.tables import (
+    P_NOISE_MAX_PERMILLE,
+    P_P_NOISE_PA,
+    P_STAGE_0_ALLOW_NL_S,
+    P_STAGE_0_FLOOR_UL,
+    P_STAGE_0_GAIN_PERMILLE,
+    P_T_COUPLE_GAS_PERMILLE,
+    P_T_COUPLE_RETURN_PERMILLE,
+    P_T_COUPLE_SUPPLY_PERMILLE,
+    P_TICK_MS,
+)
+
+BASE_MS = 100
+# Each stage's block: its parent stage (-1: base samples), how many of the parent's blocks, and how many base samples that is.
+PARENTS = (-1, 0, 1, 2, 2, 3, 4, 6)
+COUNTS = (1, 3, 3, 3, 10, 10, 10, 10)
+BLOCKS = (1, 3, 9, 27, 90, 270, 900, 9000)
+
+
+def configure(params):
+    """The kernel's configuration array."""
+    cfg = array("i", bytes(4 * dk.DC_SIZE))
+    cfg[dk.DC_BASE_TICKS] = BASE_MS // params[P_TICK_MS]
+    cfg[dk.DC_NOISE_PA] = params[P_P_NOISE_PA]
+    cfg[dk.DC_NOISE_MAX_PERMILLE] = params[P_NOISE_MAX_PERMILLE]
+    for stage in range(dk.STAGES):
+        at = dk.DC_STAGE + stage * dk.SC_STRIDE
+        cfg[at + dk.SC_PARENT] = PARENTS[stage]
+        cfg[at + dk.SC_COUNT] = COUNTS[stage]
+        # nL/s over a block of BLOCKS x 100 ms, in uL
+        allow_nl_s = params[P_STAGE_0_ALLOW_NL_S + 3 * stage]
+        cfg[at + dk.SC_ALLOW_UL] = max(1, allow_nl_s // 10 * BLOCKS[stage] // 1000)
+        cfg[at + dk.SC_GAIN_PERMILLE] = params[P_STAGE_0_GAIN_PERMILLE + 3 * stage]
+        cfg[at + dk.SC_FLOOR_UL] = params[P_STAGE_0_FLOOR_UL + 3 * stage]
+    return cfg
+
+
+def couplings(params):
+    """How the temperatures follow each other, permille, in the order that dk.standing wants: gas, supply, return."""
+    return array("i", (params[P_T_COUPLE_GAS_PERMILLE], params[P_T_COUPLE_SUPPLY_PERMILLE], params[P_T_COUPLE_RETURN_PERMILLE]))

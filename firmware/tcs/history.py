@@ -1,0 +1,43 @@
+"""History: the inventory at three rates, for fits that look back: 0.1 s, 0.9 s and 8.1 s samples, 256 of each."""
+
+from array import array
+
+from tcs import detector_kernel as dk
+from tcs import leak_rate_kernel as lk
+from tcs.detector_bank import BLOCKS
+
+# Stage whose block means feed each ring.
+STAGES = (0, 2, 4)
+
+
+class History:
+    """.rings[level] with .newest[level], .filled[level]; .periods[level] in base samples. Allocation-free after start-up."""
+
+    def __init__(self):
+        self.rings = (array("i", bytes(4 * lk.RING)), array("i", bytes(4 * lk.RING)), array("i", bytes(4 * lk.RING)))
+        self.newest = array("i", (0, 0, 0))
+        self.filled = array("i", (0, 0, 0))
+        self.fresh = array("i", (0, 0, 0))
+        self.periods = tuple(BLOCKS[stage] for stage in STAGES)
+
+    def restart(self):
+        """Forget: the samples from here on do not continue those before."""
+        level = 0
+        while level < 3:
+            self.filled[level] = 0
+            level += 1
+
+    def record(self, state):
+        """Once a base sample: take what the detector's stages have just completed."""
+        level = 0
+        while level < 3:
+            at = dk.D_STAGE + STAGES[level] * dk.S_STRIDE
+            fresh = state[at + dk.S_NEW]
+            self.fresh[level] = fresh
+            if fresh:
+                newest = (self.newest[level] + 1) & (lk.RING - 1)
+                self.newest[level] = newest
+                self.rings[level][newest] = state[at + dk.S_MEAN]
+                if self.filled[level] < lk.RING:
+                    self.filled[level] += 1
+            level += 1
