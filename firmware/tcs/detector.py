@@ -120,8 +120,8 @@ class Detector:
         self.new_base = 1
         values = inventory.state
         adapt = 1 if self.verdict == ST_VERDICT_OK else 0
-        # 1 / 0.65 makes a mean absolute deviation a standard one; the rest keeps the usual spread below the rating.
-        noise_pa = sensing.vote[pk.V_SPREAD_Q8] >> 8
+        # Quick to rise, the spread stands at 0.96 of the noise; four fifths of it keep the usual spread below the rating.
+        noise_pa = (sensing.vote[pk.V_SPREAD_Q8] >> 8) * 4 // 5
         self.top_permille = dk.detect(
             values[ik.I_SENSITIVITY_UL_KPA], sensing.votes, noise_pa, values[ik.I_UNREST_UL], adapt, self.state, self._cfg
         )

@@ -106,9 +106,10 @@ def accumulate(sample: ptr32, st: ptr32, cfg: ptr32) -> int:
 def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, adapt: int, st: ptr32, cfg: ptr32) -> int:
     """One base sample through the bank. Returns the largest statistic as permille of its threshold (0..100 000).
 
-    noise_pa: what the sensors' spread says of their noise. Thresholds are gain x noise + floor: noise is what the voting sensors leave (uL),
-    never less than their rating; the slower stages' follows the low-frequency noise seen while adapt is set, at most DC_NOISE_MAX_PERMILLE. unrest_ul: what a thermal transient may be
-    wrong by, added to the thresholds; beyond BLANK_ON_UL the bank starts afresh when it has passed.
+    noise_pa: what the sensors' spread says of their noise. Thresholds are gain x noise + floor: noise is what the voting sensors leave
+    (uL), never less than their rating; the slower stages' follows the low-frequency noise seen while adapt is set, at most
+    DC_NOISE_MAX_PERMILLE of it. unrest_ul: what a thermal transient may be wrong by, added to the thresholds; beyond BLANK_ON_UL the
+    bank starts afresh when it has passed.
     """
     if votes < 1:
         votes = 1
@@ -257,8 +258,8 @@ def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope
     """What is left of a stage's excess (uL) when the one channel that explains most of it is left out.
 
     A pressure sensor left out: the others alone. A temperature left out: its change replaced by what its neighbours show (a radiator by
-    the other two, the return by the radiators, supply and gas by the low-passed return, each times its coupling in permille). The supply reference left out: held at its value at the start.
-    slope: uL per kelvin of each temperature slot, then (6, 7) the voted pressure in Pa and the count of converter units in a volt of v_ref.
+    the other two, the return by the radiators, supply and gas by the low-passed return, each times its coupling in permille). The supply
+    reference left out: held at its value at the start. slope: uL per kelvin of each temperature slot, then the voted pressure in Pa.
     """
     s = D_STAGE + stage * S_STRIDE
     ref = s + S_REF
