@@ -2,6 +2,8 @@
 
 from array import array
 
+from tcs import frame_kernel as kernel
+
 
 def _make_table():
     table = array("H", bytes(512))
@@ -19,7 +21,4 @@ _TABLE = _make_table()
 
 def crc16(buffer, start, end, crc=0xFFFF):
     """CRC of buffer[start:end], continuing from crc. Over data and their own CRC it is 0. Allocation-free."""
-    table = _TABLE
-    for at in range(start, end):
-        crc = ((crc << 8) & 0xFFFF) ^ table[(crc >> 8) ^ buffer[at]]
-    return crc
+    return kernel.crc16(buffer, start, end, crc, _TABLE)

@@ -1,0 +1,38 @@
+"""Frame kernels: error control and byte stuffing of the link, byte loops that a board spends a millisecond on as bytecode.
+
+Restricted integer subset (docs/kernels.md). Allocation-free.
+"""
+
+import micropython
+
+
+@micropython.native
+def crc16(data: ptr8, at: int, end: int, crc: int, table: ptr16) -> int:
+    """CRC of data[at:end], continuing from crc; table: of the polynomial, by byte."""
+    while at < end:
+        crc = ((crc << 8) & 0xFFFF) ^ table[(crc >> 8) ^ data[at]]
+        at += 1
+    return crc
+
+
+@micropython.native
+def stuff(data: ptr8, start: int, end: int) -> int:
+    """Consistent Overhead Byte Stuffing of data[start + 1:end] in place; data[start] is free for a code byte. Returns the new end."""
+    code_at = start
+    while True:
+        stop = code_at + 255  # a full block: 254 bytes without a zero
+        at = code_at + 1
+        while at < end and at < stop and data[at]:
+            at += 1
+        if at == end:
+            data[code_at] = end - code_at
+            return end
+        data[code_at] = at - code_at
+        if at == stop:
+            # A full block ends without a zero: the rest moves up for another code byte.
+            last = end
+            while last > stop:
+                data[last] = data[last - 1]
+                last -= 1
+            end += 1
+        code_at = at
