@@ -69,6 +69,7 @@ EXCESS_MAX_UL = const(1000000)
 NOISE_CAP_UL = const(100000)
 FIRST_SLOW_STAGE = const(2)
 QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
+V_REF_RUNS_Q6 = const(8387)  # 0.4 % of nominal: eight times the supply's wander
 BLANK_ON_UL = const(20000)
 BLANK_OFF_UL = const(10000)
 
@@ -311,11 +312,12 @@ def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope
         if i < 3:
             near = near * couple[i] // 1000
         own -= near
-        if own > 20000:
-            own = 20000
-        elif own < -20000:
-            own = -20000
-        rest = excess + slope[i] // 10 * own // 100
+        # The whole range of a sensor: one that runs away explains as much as it has run.
+        if own > 200000:
+            own = 200000
+        elif own < -200000:
+            own = -200000
+        rest = excess + slope[i] // 100 * (own // 10)
         if rest < least:
             least = rest
         i += 1
@@ -327,10 +329,15 @@ def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope
         elif own < -100000:
             own = -100000
         total = (sensitivity_ul_kpa // 10) * ((slope[6] + 31250) // 1000)
+        near = 0
         i = 0
         while i < 6:
-            total += slope[i] // 100 * ((st[now + W_TEMP + i] + 112500) // 100)
+            near += slope[i] // 100 * ((st[now + W_TEMP + i] + 112500) // 100)
             i += 1
+        total += near
+        # A reference that runs away at once: the lead that undoes the sensors' lag doubles what it does to the temperatures.
+        if own > V_REF_RUNS_Q6 or own < -V_REF_RUNS_Q6:
+            total += near
         # total: uL * 10 for a relative change of 1 -> per q6 count
         rest = excess - total // 1000 * own // 210
         if rest < least:
