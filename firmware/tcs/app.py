@@ -12,6 +12,7 @@ from tcs.detector import Detector
 from tcs.diagnosis import Diagnosis
 from tcs.events import Events
 from tcs.flow_watch import FlowWatch
+from tcs.ground import Ground
 from tcs.housekeeping import Housekeeping
 from tcs.inventory import Inventory
 from tcs.isolation import Isolation
@@ -92,6 +93,7 @@ class App:
         self.flow_watch = FlowWatch(params) if kinds[_P_CABIN] == sk.KIND_FLOW else None
         self.diagnosis = Diagnosis(params)
         self.housekeeping = Housekeeping(self)
+        self.ground = Ground(self, store, loaded)
         self.drive_word = 0
         self.alloc_faults = 0
         self.late_ticks = 0
@@ -117,6 +119,7 @@ class App:
         self.events.emit(EV_PARAMETERS_LOADED, self._boot[0], self._boot[1])
         while True:
             fed = self.guarded_cycle()
+            self.ground.step(board.tick)
             board.finish(self.drive_word, fed)
             board.sample()
 
@@ -316,6 +319,3 @@ class App:
             telemetry.report_housekeeping(tick)
         elif self.events.count:
             telemetry.report_events()
-        if tick % (60000 // self.tick_ms) == 0:
-            self.housekeeping.fill_platform(telemetry.platform)
-            telemetry.report_platform(tick)

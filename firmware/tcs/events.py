@@ -4,6 +4,8 @@ from array import array
 
 from micropython import const
 
+from tcs.tables import EV_SEVERITIES
+
 _STRIDE = const(6)  # tick, number, four values
 _MAX_DROPPED = const(0xFFFF)
 
@@ -21,9 +23,12 @@ class Events:
         self._capacity = capacity
         self._first = 0
         self._rows = array("i", bytes(4 * _STRIDE * capacity))
+        self._disabled = bytearray(32)  # a bit for each number
 
     def emit(self, number, a=0, b=0, c=0, d=0):
         """Queue event EV_* with up to four values; those that the dictionary does not declare are not sent."""
+        if (self._disabled[number >> 3] >> (number & 7)) & 1:
+            return
         if self.count >= self._capacity:
             if self.dropped < _MAX_DROPPED:
                 self.dropped += 1
@@ -37,6 +42,22 @@ class Events:
         rows[at + 4] = c
         rows[at + 5] = d
         self.count += 1
+
+    @staticmethod
+    def is_known(number):
+        """True when the dictionary has this event."""
+        return number < len(EV_SEVERITIES) and EV_SEVERITIES[number] > 0
+
+    def enable(self, number, is_enabled):
+        """Report an event from now on, or not. A disabled one is not counted as dropped."""
+        if is_enabled:
+            self._disabled[number >> 3] &= ~(1 << (number & 7)) & 0xFF
+        else:
+            self._disabled[number >> 3] |= 1 << (number & 7)
+
+    def is_enabled(self, number):
+        """Whether it is reported."""
+        return not (self._disabled[number >> 3] >> (number & 7)) & 1
 
     def peek(self, column):
         """Column 0 tick, 1 number, 2..5 values of the oldest event. Only while .count > 0."""

@@ -112,7 +112,14 @@ PARAM_MAXS = (
     1000000, 1200, 500, 600000, 1000, 200, 50, 100, 100, 100, 10000000,
 )
 # Whether each may change in flight.
-PARAM_FLIGHT = b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01\x01\x00\x00\x00\x01\x01\x01\x01\x01\x01\x01\x01\x00\x01\x01\x00\x00\x00\x00\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x00\x01\x01\x01\x00\x00\x00\x01\x01\x00"
+PARAM_FLIGHT = (
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 1, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1,
+    1, 1, 1, 1, 0, 1, 1, 0, 0, 0, 0, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 0, 1, 1, 1, 0, 0, 0, 1, 1, 0,
+)
 
 # Event numbers; severity (PUS 5 subtype) and field count by event number, 0 where there is no such event.
 EV_BOOT = 1

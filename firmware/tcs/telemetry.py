@@ -6,7 +6,7 @@ from struct import pack_into
 from micropython import const
 
 from tcs import packet
-from tcs.reports import pack_housekeeping, pack_platform
+from tcs.reports import pack_housekeeping, pack_platform, pack_uplink
 from tcs.tables import (
     EV_FIELD_COUNTS,
     EV_SEVERITIES,
@@ -18,6 +18,8 @@ from tcs.tables import (
     HK_TICK_LO,
     PLAT_COUNT,
     PLAT_STRUCTURE,
+    UPLINK_COUNT,
+    UPLINK_STRUCTURE,
 )
 
 FAST_S = 60  # housekeeping goes on every tick for this long after the last suspicion
@@ -29,11 +31,18 @@ _STRUCTURE_COUNTER = const(0)  # index in .counters; 1..4 are the event severiti
 
 
 class Telemetry:
-    """Packs what the application filled into .hk and .platform, and the queued events. Allocation-free after start-up."""
+    """Packs what the application filled into .hk, .platform and .uplink, and the queued events. Allocation-free after start-up.
+
+    .enabled, .intervals_s, .once: what the ground selects, a row for each of these structures in this order.
+    """
 
     def __init__(self, link, events, tick_ms):
         self.hk = array("i", bytes(4 * HK_COUNT))
         self.platform = array("i", bytes(4 * PLAT_COUNT))
+        self.uplink = array("i", bytes(4 * UPLINK_COUNT))
+        self.enabled = bytearray((1, 1, 0))
+        self.intervals_s = array("H", (1, 60, 60))
+        self.once = bytearray(3)
         self.counters = array("H", bytes(2 * 5))  # message type counters
         self._link = link
         self._events = events
@@ -57,6 +66,17 @@ class Telemetry:
             return False
         return True
 
+    def is_wanted(self, row, second):
+        """Whether a structure is to be sent in this second: asked for once, or due. Asking uses up the `once`."""
+        if self.once[row]:
+            self.once[row] = 0
+            return True
+        return self.enabled[row] and second % self.intervals_s[row] == 0
+
+    def is_calm(self, tick):
+        """True when nothing has been suspected for FAST_S."""
+        return tick > self._fast_until
+
     def report_events(self):
         """Send every queued event that the link has room for. Once a cycle."""
         events = self._events
@@ -79,8 +99,11 @@ class Telemetry:
             events.pop()
 
     def report_housekeeping(self, tick):
-        """Send the events, then .hk as the structure housekeeping. False when the link had no room."""
+        """Send the events, then .hk as the structure housekeeping where it is wanted. False when the link had no room."""
         self.report_events()
+        if self.is_calm(tick) and not self.is_wanted(0, tick // self._ticks_per_s):
+            self._next_tick = (tick // self._ticks_per_s + 1) * self._ticks_per_s
+            return True
         hk = self.hk
         hk[HK_TICK_LO] = tick & 0xFFFF
         hk[HK_TICK_HI] = tick >> 16
@@ -98,6 +121,14 @@ class Telemetry:
         if at < 0:
             return False
         self._link.close(pack_platform(self._link.buffer, at, self.platform))
+        return True
+
+    def report_uplink(self, tick):
+        """Send .uplink as the structure uplink. False when the link had no room."""
+        at = self._open_structure(UPLINK_STRUCTURE, tick)
+        if at < 0:
+            return False
+        self._link.close(pack_uplink(self._link.buffer, at, self.uplink))
         return True
 
     def _open_structure(self, structure, tick):

@@ -7,6 +7,7 @@ A board has:
   .tick          ticks since the clock started, below 2^30; it runs on over a reset
   .reset_cause   ST_RESET_CAUSE_*, constant over one boot
   .rx, .rx_count bytes that came up the UART in this tick
+  .unique_id     8 bytes; b"emulated" or all FF where no real board is
   .link          set by the application: where finish() drains the downlink from
   begin(tick_ms, baud)
                  once, before the first sample(): what paces the ticks and the link, and the watchdog, start here

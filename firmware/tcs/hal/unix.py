@@ -32,6 +32,7 @@ class UnixBoard:
         self.rx = bytearray(_RX_SIZE)
         self.rx_count = 0
         self.link = None
+        self.unique_id = b"emulated"
         self._is_ready = False
         self._head = array("H", bytes(_HEAD_SIZE))
         self._answer = array("H", bytes(_ANSWER_SIZE))

@@ -1,9 +1,10 @@
 """The one table of parameters, events, telemetry fields and states, and what is generated from it."""
 
 from isoloop.dictionary.loader import DictionaryError, load_dictionary, parse_dictionary
-from isoloop.dictionary.model import Dictionary, Event, EventField, Field, Parameter, State, Structure
+from isoloop.dictionary.model import Argument, Dictionary, Event, EventField, Field, Parameter, State, Structure, Telecommand
 
 __all__ = [
+    "Argument",
     "Dictionary",
     "DictionaryError",
     "Event",
@@ -12,6 +13,7 @@ __all__ = [
     "Parameter",
     "State",
     "Structure",
+    "Telecommand",
     "load_dictionary",
     "parse_dictionary",
 ]

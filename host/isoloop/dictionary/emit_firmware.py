@@ -27,7 +27,8 @@ def render_tables(dictionary: Dictionary) -> str:
         ("PARAM_MINS", [row.min for row in dictionary.parameters]),
         ("PARAM_MAXS", [row.max for row in dictionary.parameters]),
     ):
-        lines += _wrapped(name, values)
+        lines += wrapped(name, values)
+    lines += ["# Whether each may change in flight.", *wrapped("PARAM_FLIGHT", [int(row.flight) for row in dictionary.parameters])]
     lines += ["", "# Event numbers; severity (PUS 5 subtype) and field count by event number, 0 where there is no such event."]
     lines += [f"EV_{row.name} = {row.number}" for row in dictionary.events]
     top = max((row.number for row in dictionary.events), default=0)
@@ -101,7 +102,8 @@ def _size(structure: Structure) -> int:
     return sum(_width(field) for field in structure.fields)
 
 
-def _wrapped(name: str, values: list[int]) -> list[str]:
+def wrapped(name: str, values: list[int]) -> list[str]:
+    """Lines of a tuple of integers, twelve to a line."""
     rows = [", ".join(str(value) for value in values[start : start + 12]) for start in range(0, len(values), 12)]
     return [f"{name} = (", *(f"    {row}," for row in rows), ")"]
 

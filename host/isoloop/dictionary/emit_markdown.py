@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from isoloop.dictionary.model import Dictionary
+from isoloop.dictionary.model import Argument, Dictionary
 
 _INTRO = """# Dictionary
 
@@ -39,6 +39,17 @@ def render_markdown(dictionary: Dictionary) -> str:
             ),
         )
     )
+    parts.append("## Telecommands\n\nIn brackets: the argument's type and range. How they travel: [link.md](link.md).\n")
+    parts.append(
+        _table(
+            ("number", "name", "service", "arguments", "hazardous", "what"),
+            (
+                (t.number, f"`{t.name}`", f"{t.service},{t.subtype}" + (f" function {t.function}" if t.function is not None else ""),
+                 ", ".join(_argument(arg) for arg in t.args if not arg.is_fixed), "" if t.hazardous == "never" else t.hazardous, t.text)
+                for t in dictionary.telecommands
+            ),
+        )
+    )
     for structure in dictionary.structures:
         parts.append(f"## Structure {structure.number}: {structure.name}\n\n{structure.text}\n")
         parts.append(
@@ -57,6 +68,14 @@ def render_markdown(dictionary: Dictionary) -> str:
             _table(("number", "name", "what"), ((s.number, f"`{s.name}`", s.text) for s in dictionary.states if s.group == group))
         )
     return "\n".join(parts)
+
+
+def _argument(arg: Argument) -> str:
+    if arg.enum:
+        return f"`{arg.name}` ({arg.type}, [{arg.enum}](#{arg.enum}))"
+    if arg.ref:
+        return f"`{arg.name}` ({arg.type}, a {arg.ref})"
+    return f"`{arg.name}` ({arg.type}, {arg.min}..{arg.max})"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:

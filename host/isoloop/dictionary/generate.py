@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from isoloop.dictionary.emit_commands import render_command_table
 from isoloop.dictionary.emit_firmware import render_reports, render_tables
 from isoloop.dictionary.emit_markdown import render_markdown
 from isoloop.dictionary.loader import load_dictionary
@@ -21,6 +22,7 @@ def outputs(dictionary: Dictionary) -> dict[str, str]:
     return {
         "firmware/tcs/tables.py": render_tables(dictionary),
         "firmware/tcs/reports.py": render_reports(dictionary),
+        "firmware/tcs/command_table.py": render_command_table(dictionary),
         "docs/dictionary.md": render_markdown(dictionary),
     }
 

@@ -10,11 +10,15 @@ from importlib import resources
 from typing import Any
 
 from isoloop.dictionary.model import (
+    HAZARDS,
     INT_MAX,
     INT_MIN,
+    REFERENCES,
     SEVERITIES,
     TYPE_CODES,
+    TYPE_RANGES,
     UNKNOWN_BY_TYPE,
+    Argument,
     Dictionary,
     Event,
     EventField,
@@ -22,13 +26,15 @@ from isoloop.dictionary.model import (
     Parameter,
     State,
     Structure,
+    Telecommand,
 )
 
 SCHEMA = "isoloop.dictionary/1"
 _LOWER = re.compile(r"[a-z][a-z0-9_]*\Z")
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]*\Z")
-_TABLES = {"schema", "parameter", "event", "structure", "field", "state"}
-_OPTIONAL = {"enum", "nullable"}
+_TABLES = {"schema", "parameter", "event", "structure", "field", "state", "telecommand"}
+_OPTIONAL = {"enum", "nullable", "function", "ref"}
+_FILES = ("table.toml", "commands.toml")
 
 
 class DictionaryError(ValueError):
@@ -38,26 +44,31 @@ class DictionaryError(ValueError):
 @cache
 def load_dictionary() -> Dictionary:
     """The dictionary that travels with this package."""
-    text = resources.files("isoloop.dictionary").joinpath("table.toml").read_text(encoding="utf-8")
-    return parse_dictionary(text)
+    folder = resources.files("isoloop.dictionary")
+    return parse_dictionary(*(folder.joinpath(name).read_text(encoding="utf-8") for name in _FILES))
 
 
-def parse_dictionary(text: str) -> Dictionary:
-    """Parse and check a table; DictionaryError says what is wrong with which row."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DictionaryError(f"not TOML: {error}") from error
-    if table.get("schema") != SCHEMA:
-        raise DictionaryError(f"schema is not {SCHEMA}")
-    for key in table.keys() - _TABLES:
-        raise DictionaryError(f"unknown table {key}")
+def parse_dictionary(*texts: str) -> Dictionary:
+    """Parse and check a table, which may come in several files; DictionaryError says what is wrong with which row."""
+    table: dict[str, Any] = {}
+    for text in texts:
+        try:
+            part = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise DictionaryError(f"not TOML: {error}") from error
+        if part.pop("schema", None) != SCHEMA:
+            raise DictionaryError(f"schema is not {SCHEMA}")
+        for key in part.keys() - _TABLES:
+            raise DictionaryError(f"unknown table {key}")
+        for key, rows in part.items():
+            table.setdefault(key, []).extend(rows)
     states = tuple(State(**_row(State, raw, "state")) for raw in table.get("state", []))
     parameters = tuple(Parameter(**_row(Parameter, raw, "parameter")) for raw in table.get("parameter", []))
     events = tuple(_event(raw) for raw in table.get("event", []))
     fields = tuple(Field(**_row(Field, raw, "field")) for raw in table.get("field", []))
     structures = tuple(_structure(raw, fields) for raw in table.get("structure", []))
-    dictionary = Dictionary(parameters, events, structures, states)
+    telecommands = tuple(_telecommand(raw) for raw in table.get("telecommand", []))
+    dictionary = Dictionary(parameters, events, structures, states, telecommands)
     _check(dictionary, fields)
     return dictionary
 
@@ -65,15 +76,15 @@ def parse_dictionary(text: str) -> Dictionary:
 def _row(kind: type, raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The row's values by name, with exactly the keys and types of its class."""
     label = f"{where} {raw.get('name', raw.get('number', '?'))}"
-    wanted = {name: hint for name, hint in kind.__annotations__.items() if name != "fields"}
-    for key in raw.keys() - wanted.keys() - {"fields"}:
+    wanted = {name: hint for name, hint in kind.__annotations__.items() if name not in ("fields", "args")}
+    for key in raw.keys() - wanted.keys() - {"fields", "args"}:
         raise DictionaryError(f"{label}: unknown key {key}")
     for key, hint in wanted.items():
         if key not in raw:
-            if key in _OPTIONAL:
+            if key in _OPTIONAL or (kind is Argument and key in ("min", "max")):
                 continue
             raise DictionaryError(f"{label}: {key} is missing")
-        expected = {"int": int, "bool": bool}.get(hint, str)
+        expected = {"int": int, "int | None": int, "bool": bool}.get(hint, str)
         if type(raw[key]) is not expected:
             raise DictionaryError(f"{label}: {key} is not {expected.__name__}")
     return {key: raw[key] for key in wanted if key in raw}
@@ -84,6 +95,14 @@ def _event(raw: Mapping[str, Any]) -> Event:
     if not isinstance(fields, list) or len(fields) > 4:
         raise DictionaryError(f"event {raw.get('name', '?')}: fields is not a list of at most four")
     return Event(**_row(Event, raw, "event"), fields=tuple(EventField(**_row(EventField, field, "event field")) for field in fields))
+
+
+def _telecommand(raw: Mapping[str, Any]) -> Telecommand:
+    label = f"telecommand {raw.get('name', '?')}"
+    args = raw.get("args")
+    if not isinstance(args, list):
+        raise DictionaryError(f"{label}: args is not a list")
+    return Telecommand(**_row(Telecommand, raw, "telecommand"), args=tuple(Argument(**_row(Argument, arg, "argument")) for arg in args))
 
 
 def _structure(raw: Mapping[str, Any], fields: Iterable[Field]) -> Structure:
@@ -107,6 +126,11 @@ def _check(dictionary: Dictionary, fields: tuple[Field, ...]) -> None:
         _check_event(event, dictionary)
     for field in fields:
         _check_field(field, dictionary)
+    _check_unique("telecommand number", (row.number for row in dictionary.telecommands))
+    _check_unique("telecommand name", (row.name for row in dictionary.telecommands))
+    _check_unique("telecommand", ((row.service, row.subtype, row.function) for row in dictionary.telecommands))
+    for telecommand in dictionary.telecommands:
+        _check_telecommand(telecommand, dictionary)
     for state in dictionary.states:
         _check_name(state.group, _LOWER, f"state group {state.group}")
         _check_name(state.name, _LOWER, f"state {state.group}.{state.name}")
@@ -139,6 +163,29 @@ def _check_event(row: Event, dictionary: Dictionary) -> None:
     for field in row.fields:
         _check_name(field.name, _LOWER, f"{label} field {field.name}")
         _check_group(field.enum, f"{label} field {field.name}", dictionary)
+
+
+def _check_telecommand(row: Telecommand, dictionary: Dictionary) -> None:
+    label = f"telecommand {row.name}"
+    _check_name(row.name, _LOWER, label)
+    if not (1 <= row.number <= 0xFF and 1 <= row.service <= 0xFF and 1 <= row.subtype <= 0xFF):
+        raise DictionaryError(f"{label}: number, service or subtype is outside 1..255")
+    if (row.service == 8) != (row.function is not None) or not 0 <= (row.function or 0) <= 0xFF:
+        raise DictionaryError(f"{label}: service 8 has a function 0..255, and no other service has one")
+    if row.hazardous not in HAZARDS:
+        raise DictionaryError(f"{label}: hazardous is not one of {', '.join(HAZARDS)}")
+    _check_unique(f"{label} argument", (arg.name for arg in row.args))
+    for arg in row.args:
+        where = f"{label} argument {arg.name}"
+        _check_name(arg.name, _LOWER, where)
+        if arg.type not in TYPE_CODES:
+            raise DictionaryError(f"{where}: type {arg.type} is not one of {', '.join(TYPE_CODES)}")
+        low, high = TYPE_RANGES[arg.type]
+        if not low <= arg.min <= arg.max <= high:
+            raise DictionaryError(f"{where}: min..max is empty or leaves its type")
+        if arg.ref is not None and arg.ref not in REFERENCES:
+            raise DictionaryError(f"{where}: ref is not one of {', '.join(REFERENCES)}")
+        _check_group(arg.enum, where, dictionary)
 
 
 def _check_field(row: Field, dictionary: Dictionary) -> None:

@@ -21,6 +21,10 @@ TYPE_CODES: dict[str, str] = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "i32
 UNKNOWN_BY_TYPE: dict[str, int] = {"u8": 0xFF, "i8": -0x80, "u16": 0xFFFF, "i16": -0x8000, "i32": INT_MIN}
 SEVERITIES: dict[str, int] = {"info": 1, "low": 2, "medium": 3, "high": 4}
 """Severity to subtype of PUS service 5."""
+HAZARDS = ("never", "alarm", "disarm", "always")
+"""When a telecommand needs arming first."""
+REFERENCES = ("parameter", "structure", "event", "telecommand", "field")
+"""What the number in an argument may point to; `field` is an index into the structure housekeeping."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,42 @@ class State:
 
 
 @dataclass(frozen=True)
+class Argument:
+    """One argument of a telecommand. `ref` names the table that its number points into."""
+
+    name: str
+    type: str
+    min: int = INT_MIN
+    max: int = INT_MAX
+    enum: str | None = None
+    ref: str | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """It can have one value only, which nobody needs to give."""
+        return self.min == self.max
+
+
+@dataclass(frozen=True)
+class Telecommand:
+    """One telecommand: PUS service and subtype, the function number of service 8, arguments in wire order."""
+
+    number: int
+    name: str
+    service: int
+    subtype: int
+    hazardous: str
+    text: str
+    args: tuple[Argument, ...]
+    function: int | None = None
+
+    @property
+    def struct_format(self) -> str:
+        """Format of the arguments for `struct`, big-endian, the function number among them."""
+        return ">" + ("B" if self.function is not None else "") + "".join(TYPE_CODES[arg.type] for arg in self.args)
+
+
+@dataclass(frozen=True)
 class Dictionary:
     """The whole table. Rows keep their order; lookups are by name or number."""
 
@@ -104,6 +144,22 @@ class Dictionary:
     events: tuple[Event, ...]
     structures: tuple[Structure, ...]
     states: tuple[State, ...]
+    telecommands: tuple[Telecommand, ...] = ()
+
+    @cached_property
+    def telecommands_by_name(self) -> dict[str, Telecommand]:
+        """Telecommands by name."""
+        return {row.name: row for row in self.telecommands}
+
+    @cached_property
+    def telecommands_by_number(self) -> dict[int, Telecommand]:
+        """Telecommands by number."""
+        return {row.number: row for row in self.telecommands}
+
+    @cached_property
+    def parameters_by_number(self) -> dict[int, Parameter]:
+        """Parameters by number."""
+        return {row.number: row for row in self.parameters}
 
     @cached_property
     def parameters_by_name(self) -> dict[str, Parameter]:
@@ -155,5 +211,6 @@ class Dictionary:
             "events": [[e.number, e.name, e.severity, [f.name for f in e.fields]] for e in self.events],
             "structures": [[s.number, s.name, [[f.name, f.type, f.nullable] for f in s.fields]] for s in self.structures],
             "states": [[s.group, s.number, s.name] for s in self.states],
+            "telecommands": [[t.number, t.service, t.subtype, t.function, [[a.name, a.type] for a in t.args]] for t in self.telecommands],
         }
         return crc16_ccitt_false(json.dumps(shape, separators=(",", ":")).encode())

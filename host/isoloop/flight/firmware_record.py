@@ -6,7 +6,7 @@ from typing import Any
 
 from isoloop.dictionary import load_dictionary
 from isoloop.dictionary.model import UNKNOWN_BY_TYPE, Structure
-from isoloop.link.decoder import Report, StructureReport
+from isoloop.link.decoder import EventReport, Report, StructureReport
 from isoloop.schema.names import SEGMENTS
 
 ALARM_EVENTS = ("LEAK_ALARM", "CABIN_LEAK", "FLOW_LOSS")
@@ -36,6 +36,8 @@ class FirmwareRecord:
         """Take the next report."""
         if isinstance(report, StructureReport):
             self._last[report.structure.name] = report
+            return
+        if not isinstance(report, EventReport):
             return
         name = report.event.name
         if name in ALARM_EVENTS:

@@ -10,7 +10,7 @@ from typing import IO, NoReturn
 from isoloop.dictionary import load_dictionary
 from isoloop.errors import OutputError
 from isoloop.flight.csv_rows import StructureCsv, quoted, seconds
-from isoloop.link.decoder import EventReport, LinkDecoder, Report
+from isoloop.link.decoder import EventReport, LinkDecoder, Report, StructureReport
 
 LINK_NAME = "link.bin"
 TELEMETRY_NAME = "telemetry.csv"
@@ -70,7 +70,7 @@ class Recorder:
             for report in reports:
                 if isinstance(report, EventReport):
                     self._events.write(self._event_row(report))
-                elif report.structure is self._housekeeping:
+                elif isinstance(report, StructureReport) and report.structure is self._housekeeping:
                     self._telemetry.write(self._csv.row(report.time_ms, report.values))
         except OSError as error:
             fail(self._folder, error)

@@ -12,10 +12,21 @@ from isoloop.link.packet import SEQUENCE_MODULO, PacketError, TelemetryPacket
 SERVICE_HOUSEKEEPING = 3
 SUBTYPE_STRUCTURE_REPORT = 25
 SERVICE_EVENT = 5
+SERVICE_VERIFICATION = 1
 FRAME_MAX_BYTES = 1024
 """Bytes without a delimiter that are no frame any more: noise is dropped in pieces of this size."""
 
+SUBTYPE_DISABLED_EVENTS = 8
+COMPLETED = 7
+
 _ID = struct.Struct(">H")
+_REQUEST = struct.Struct(">HH")
+_ANSWERS: dict[tuple[int, int], tuple[struct.Struct, tuple[str, ...]]] = {
+    (17, 2): (struct.Struct(">"), ()),
+    (9, 2): (struct.Struct(">BIH"), ("exponent", "coarse_s", "fine")),
+    (12, 9): (struct.Struct(">BHBHiiB"), ("count", "monitor", "status", "field", "low", "high", "repetitions")),
+    (12, 12): (struct.Struct(">BHHiiBB"), ("count", "monitor", "field", "value", "limit", "before", "after")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,58 @@ class StructureReport:
     values: tuple[int, ...]
 
 
-Report = EventReport | StructureReport
+@dataclass(frozen=True, slots=True)
+class VerificationReport:
+    """What became of a telecommand (ST[01]).
+
+    Attributes:
+        subtype: 1 accepted, 3 started, 5 progress, 7 completed; 2, 4, 6, 8 the failures of these stages.
+        packet_id, sequence: of the telecommand.
+        step: of a progress report.
+        reason: number of a state of group reason, for a failure.
+    """
+
+    time_ms: int
+    subtype: int
+    packet_id: int
+    sequence: int
+    step: int | None = None
+    reason: int | None = None
+
+    @property
+    def is_failure(self) -> bool:
+        """The telecommand will not be completed."""
+        return self.subtype % 2 == 0
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing more will be reported about it."""
+        return self.is_failure or self.subtype == COMPLETED
+
+    def reason_name(self, dictionary: Dictionary) -> str:
+        """The reason by name."""
+        return dictionary.groups["reason"].get(self.reason or 0, str(self.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterReport:
+    """Values of parameters by number (ST[20])."""
+
+    time_ms: int
+    values: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReport:
+    """Any other answer: service, subtype and the values by name."""
+
+    time_ms: int
+    service: int
+    subtype: int
+    values: tuple[tuple[str, int], ...]
+
+
+Report = EventReport | StructureReport | VerificationReport | ParameterReport | AnswerReport
 
 
 @dataclass(slots=True)
@@ -120,15 +182,44 @@ class LinkDecoder:
 
     def _report(self, packet: TelemetryPacket) -> Report | None:
         data = packet.data
-        if len(data) < _ID.size:
-            return None
-        (number,) = _ID.unpack_from(data)
-        if packet.service == SERVICE_HOUSEKEEPING and packet.subtype == SUBTYPE_STRUCTURE_REPORT and number in self._structures:
-            structure, layout = self._structures[number]
-            if len(data) == _ID.size + layout.size:
-                return StructureReport(packet.time_ms, structure, layout.unpack_from(data, _ID.size))
-        elif packet.service == SERVICE_EVENT and number in self._events:
-            event, layout = self._events[number]
-            if len(data) == _ID.size + layout.size:
-                return EventReport(packet.time_ms, event, layout.unpack_from(data, _ID.size))
+        if packet.service == SERVICE_HOUSEKEEPING and packet.subtype == SUBTYPE_STRUCTURE_REPORT and len(data) >= _ID.size:
+            (number,) = _ID.unpack_from(data)
+            if number in self._structures:
+                structure, layout = self._structures[number]
+                if len(data) == _ID.size + layout.size:
+                    return StructureReport(packet.time_ms, structure, layout.unpack_from(data, _ID.size))
+        elif packet.service == SERVICE_EVENT and packet.subtype != SUBTYPE_DISABLED_EVENTS and len(data) >= _ID.size:
+            (number,) = _ID.unpack_from(data)
+            if number in self._events:
+                event, layout = self._events[number]
+                if len(data) == _ID.size + layout.size:
+                    return EventReport(packet.time_ms, event, layout.unpack_from(data, _ID.size))
+        elif packet.service == SERVICE_VERIFICATION:
+            return _verification(packet)
+        else:
+            return _answer(packet)
         return None
+
+
+def _verification(packet: TelemetryPacket) -> VerificationReport | None:
+    data, subtype = packet.data, packet.subtype
+    sizes = {5: 5, 2: 6, 4: 6, 6: 6, 8: 6}
+    if not 1 <= subtype <= 8 or len(data) != sizes.get(subtype, 4):
+        return None
+    packet_id, control = _REQUEST.unpack_from(data)
+    step = data[4] if subtype == 5 else None
+    reason = int.from_bytes(data[4:6], "big") if subtype % 2 == 0 else None
+    return VerificationReport(packet.time_ms, subtype, packet_id, control & 0x3FFF, step, reason)
+
+
+def _answer(packet: TelemetryPacket) -> Report | None:
+    data, key = packet.data, (packet.service, packet.subtype)
+    if key in _ANSWERS:
+        layout, names = _ANSWERS[key]
+        if len(data) == layout.size:
+            return AnswerReport(packet.time_ms, *key, tuple(zip(names, layout.unpack(data), strict=True)))
+    elif key == (5, 8) and data and len(data) == 1 + 2 * data[0]:
+        return AnswerReport(packet.time_ms, *key, tuple(("event", number) for (number,) in _ID.iter_unpack(data[1:])))
+    elif key == (20, 2) and data and len(data) == 1 + 6 * data[0]:
+        return ParameterReport(packet.time_ms, tuple(struct.iter_unpack(">Hi", data[1:])))
+    return None

@@ -1,0 +1,67 @@
+"""Who commands: a truncated HMAC-SHA-256 and a counter that only rises (as CCSDS SDLS authentication does it).
+
+The tag covers the board's id and the packet from its first byte up to the tag. check() is the only thing in the link that allocates.
+"""
+
+from hashlib import sha256
+
+from micropython import const
+
+from tcs.store import KIND_KEY
+from tcs.tables import ST_REASON_AUTHENTICATION, ST_REASON_NO_KEY, ST_REASON_NONE, ST_REASON_REPLAY, ST_REASON_STORAGE
+
+TAG_SIZE = 8
+KEY_SIZE = 32
+ID_SIZE = 8
+_BLOCK_SIZE = const(64)
+_EMULATED_IDS = (b"emulated", b"\xff\xff\xff\xff\xff\xff\xff\xff")
+
+
+def test_key():
+    """The published key of emulated boards."""
+    return sha256(b"isoloop published test key").digest()
+
+
+class Authentication:
+    """Key and id from their record, else the published test key where the board is emulated. A real board without a record has none."""
+
+    def __init__(self, store, counter_log, unique_id):
+        self.counter_log = counter_log
+        self.failures = 0
+        self.replays = 0
+        self._inner = None
+        self._outer = None
+        self._id = unique_id
+        key = test_key() if unique_id in _EMULATED_IDS else None
+        record = store.newest(KIND_KEY)
+        if record is not None and len(record[2]) == ID_SIZE + KEY_SIZE:
+            self._id = bytes(record[2][:ID_SIZE])
+            key = bytes(record[2][ID_SIZE:])
+            if key == test_key() and unique_id not in _EMULATED_IDS:
+                key = None
+        if key is not None:
+            padded = key + bytes(_BLOCK_SIZE - KEY_SIZE)
+            self._inner = bytes(byte ^ 0x36 for byte in padded)
+            self._outer = bytes(byte ^ 0x5C for byte in padded)
+
+    def check(self, packet, end, counter):
+        """Reason to refuse packet[:end] and the tag behind it, else ST_REASON_NONE and the counter is used up. Allocates when it hashes."""
+        if self._inner is None:
+            return ST_REASON_NO_KEY
+        if counter <= self.counter_log.value:
+            self.replays = min(0xFFFF, self.replays + 1)
+            return ST_REASON_REPLAY
+        inner = sha256(self._inner)
+        inner.update(self._id)
+        inner.update(memoryview(packet)[:end])
+        outer = sha256(self._outer)
+        outer.update(inner.digest())
+        tag = outer.digest()
+        difference = 0
+        for at in range(TAG_SIZE):
+            difference |= tag[at] ^ packet[end + at]
+        if difference:
+            self.failures = min(0xFFFF, self.failures + 1)
+            return ST_REASON_AUTHENTICATION
+        # Marked before it is obeyed: after a reset at any moment it is not obeyed twice.
+        return ST_REASON_NONE if self.counter_log.advance(counter) else ST_REASON_STORAGE
