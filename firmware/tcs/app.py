@@ -20,6 +20,7 @@ from tcs.leak_rate import LeakRate
 from tcs.link import Link, budget_bytes
 from tcs.params import Params
 from tcs.pump_watch import PumpWatch
+from tcs.recovery import Recovery
 from tcs.sensing import UNKNOWN, Sensing
 from tcs.store import Store
 from tcs.tables import (
@@ -50,6 +51,7 @@ from tcs.tables import (
     ST_LEAK_CLASS_SENSOR_FAULT,
     ST_LEAK_CLASS_VALVE_FAULT,
     ST_VERDICT_LEAK,
+    ST_VERDICT_OK,
     ST_VERDICT_SUSPECT,
 )
 from tcs.telemetry import Telemetry
@@ -88,6 +90,7 @@ class App:
         self.leak_rate = LeakRate(params, self.inventory.density_kg_m3)
         self.valves = Valves(params)
         self.isolation = Isolation(params, self.valves, self.events)
+        self.recovery = Recovery(params, self.valves, self.isolation, self.events)
         self.pump_watch = PumpWatch(params, WATCH_MS)
         self.cabin_watch = CabinWatch(params, WATCH_MS)
         self.flow_watch = FlowWatch(params) if kinds[_P_CABIN] == sk.KIND_FLOW else None
@@ -104,6 +107,7 @@ class App:
         self._bypass = -1
         self._pump_was_on = True
         self._was_suspect = False
+        self._last_verdict = ST_VERDICT_OK
         self._suspect_until = -1
         self._clear_ticks = params[P_CLEAR_MS] // self.tick_ms
         self._boot = (loaded.source, loaded.sequence)
@@ -150,10 +154,13 @@ class App:
         self._report_inventory(self.inventory.update(self.sensing, connected, self._is_flowing(), trusted))
         verdict = self.detector.update(self.sensing, self.inventory, trusted, tick)
         self._estimate(verdict, tick)
+        self._last_verdict = verdict
         self._watch_others(trusted, tick)
         is_leak = verdict == ST_VERDICT_LEAK
         least_suspect = self._least_suspect() if is_leak else 0
         self.isolation.step(is_leak, self._may_isolate(trusted), self.leak_rate.rate_ul_s, least_suspect, tick)
+        if self.recovery.step(self.sensing, self.inventory, self.leak_rate.rate_ul_s, tick):
+            self._arm_again()
         self._drive(tick)
         self.diagnosis.judge()
         self._report(verdict, tick)
@@ -205,10 +212,18 @@ class App:
             if self.diagnosis.latch(ST_LEAK_CLASS_COOLANT_LEAK):
                 rate.begin(detector, self.sensing, self.inventory, tick)
                 self.events.emit(EV_LEAK_ALARM, ST_LEAK_CLASS_COOLANT_LEAK, detector.stage, rate.rate_ul_s, rate.lost_ul)
+            elif self.recovery.is_tight:
+                return
             elif detector.new_base:
                 rate.refine(detector, self.sensing, self.inventory, tick)
             elif self.inventory.status != ik.S_OK and tick % (100 // self.tick_ms) == 0 and self.valves.connected():
                 rate.integrate(self.sensing)
+
+    def _arm_again(self):
+        # Recovery is over and what is in service is tight: a second leak must not hide behind the first one's latch.
+        self.recovery.lost_before_ul += self.leak_rate.lost_ul
+        self.leak_rate.lost_ul = 0
+        self.detector.rearm()
 
     def _watch_others(self, trusted, tick):
         sensing = self.sensing
@@ -315,7 +330,9 @@ class App:
         telemetry = self.telemetry
         is_urgent = is_suspect or (verdict == ST_VERDICT_LEAK and not self.housekeeping.is_settled(tick))
         if telemetry.is_due(tick, is_urgent):
-            self.housekeeping.fill(telemetry.hk, verdict)
+            # The alarm is latched; that the detector watches again behind it is its own affair.
+            is_latched = self.diagnosis.alarms >> ST_LEAK_CLASS_COOLANT_LEAK & 1
+            self.housekeeping.fill(telemetry.hk, ST_VERDICT_LEAK if is_latched else verdict)
             telemetry.report_housekeeping(tick)
         elif self.events.count:
             telemetry.report_events()

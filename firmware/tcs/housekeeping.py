@@ -16,6 +16,7 @@ from tcs.tables import (
     HK_INVENTORY_UL,
     HK_ISOLATION_STATE,
     HK_LEAK_CLASS,
+    HK_LOCALISATION_STATE,
     HK_LOST_BEFORE_ISOLATION_UL,
     HK_LOST_UL,
     HK_MODE,
@@ -26,6 +27,7 @@ from tcs.tables import (
     HK_RATE_LO_UL_S,
     HK_RATE_UL_S,
     HK_SEGMENT,
+    HK_SEGMENT_STATE_RAD1,
     HK_STAT_0_PERMILLE,
     HK_STAT_RAMP_PERMILLE,
     HK_STATUS_P_COMP_A,
@@ -67,7 +69,13 @@ class Housekeeping:
         hk[HK_VERDICT] = verdict
         hk[HK_LEAK_CLASS] = app.diagnosis.leak_class
         hk[HK_DIAGNOSIS] = app.diagnosis.leak_class
-        hk[HK_SEGMENT] = _U8_UNKNOWN
+        hk[HK_SEGMENT] = app.recovery.segment
+        localisation = app.recovery.localisation
+        hk[HK_LOCALISATION_STATE] = localisation.state
+        segment = 0
+        while segment < 3:
+            hk[HK_SEGMENT_STATE_RAD1 + segment] = localisation.segment_state[segment]
+            segment += 1
         hk[HK_ISOLATION_STATE] = app.isolation.state
         channel = 0
         while channel < sk.CHANNELS:
@@ -110,10 +118,11 @@ class Housekeeping:
         hk[HK_RATE_HI_UL_S] = rate.high_ul_s if is_leak else UNKNOWN
         hk[HK_HOLE_UM] = rate.hole_um if is_leak else UNKNOWN
         hk[HK_CONFIDENCE_PERCENT] = self._confidence() if is_leak else _U8_UNKNOWN
-        hk[HK_LOST_UL] = rate.lost_ul
+        lost_ul = rate.lost_ul + app.recovery.lost_before_ul
+        hk[HK_LOST_UL] = lost_ul
         if app.isolation.state == ST_ISOLATION_ISOLATED and self._isolated_ul == UNKNOWN:
-            self._isolated_ul = rate.lost_ul
-        hk[HK_LOST_BEFORE_ISOLATION_UL] = self._isolated_ul if self._isolated_ul != UNKNOWN else rate.lost_ul
+            self._isolated_ul = lost_ul
+        hk[HK_LOST_BEFORE_ISOLATION_UL] = self._isolated_ul if self._isolated_ul != UNKNOWN else lost_ul
 
     def _confidence(self):
         # What the alarm rests on: sensors that see it, and how far the statistic stands above its threshold (docs/detector.md).

@@ -7,9 +7,11 @@ from micropython import const
 
 from tcs import valves as vb
 from tcs.tables import (
+    EV_BOOT_SHUT,
     EV_ISOLATION_COMMANDED,
     EV_ISOLATION_COMPLETE,
     EV_ISOLATION_INCOMPLETE,
+    EV_NEXT_BEST_ISOLATION,
     EV_PUMP_COMMANDED,
     P_BURST_UL_S,
     P_CONFIRM_MS,
@@ -18,6 +20,9 @@ from tcs.tables import (
     ST_ISOLATION_CLOSING,
     ST_ISOLATION_INCOMPLETE,
     ST_ISOLATION_ISOLATED,
+    ST_ISOLATION_MEASURE_NONE_SHUT,
+    ST_ISOLATION_MEASURE_ONE_VALVE,
+    ST_ISOLATION_MEASURE_PUMP_OFF,
     ST_ISOLATION_NORMAL,
     ST_ISOLATION_OPENING_BYPASS,
     ST_ISOLATION_REASON_BURST,
@@ -26,9 +31,11 @@ from tcs.tables import (
     ST_MODE_INHIBITED,
     ST_PUMP_REASON_BURST,
     ST_PUMP_REASON_LAST_PAIR,
+    ST_PUMP_REASON_NEXT_BEST,
 )
 
 _ALL_SEGMENTS = const(7)
+_BOOT_LOOK_MS = const(500)
 
 
 class Isolation:
@@ -51,6 +58,8 @@ class Isolation:
         self._since_tick = 0
         self._standing_ticks = 0
         self._last_segment = 2
+        self._boot_ticks = 0
+        self._boot_look_ticks = _BOOT_LOOK_MS // params[P_TICK_MS]
 
     def step(self, is_leak, may_isolate, rate_ul_s, least_suspect, tick):
         """One tick.
@@ -59,7 +68,9 @@ class Isolation:
         judged by; least_suspect: radiator to close last, 0..2.
         """
         state = self.state
-        if state == ST_ISOLATION_NORMAL:
+        if self._boot_ticks >= 0:
+            self._look_at_boot()
+        if state == ST_ISOLATION_NORMAL or not self.commanded:
             self._watch(is_leak and may_isolate, rate_ul_s, least_suspect, tick)
         elif state == ST_ISOLATION_OPENING_BYPASS:
             self._open_bypass(tick)
@@ -68,6 +79,32 @@ class Isolation:
         elif state == ST_ISOLATION_INCOMPLETE:
             if self._valves.connected() == 0:
                 self._finish(ST_ISOLATION_ISOLATED, tick)
+
+    def rearm(self):
+        """Recovery is over: a new alarm may isolate again. What is shut stays shut."""
+        self.commanded = False
+        self._standing_ticks = 0
+
+    def _look_at_boot(self):
+        # A reset opens nothing: segments found shut stay shut, and a pump with nowhere to go stays off.
+        self._boot_ticks += 1
+        if self._boot_ticks < self._boot_look_ticks:
+            return
+        self._boot_ticks = -1
+        valves = self._valves
+        shut = 0
+        segment = 0
+        while segment < vb.SEGMENTS:
+            if valves.position[2 * segment] == vb.CLOSED or valves.position[2 * segment + 1] == vb.CLOSED:
+                shut |= 1 << segment
+            segment += 1
+        if shut == 0 or self.mode != ST_MODE_ARMED:
+            return
+        if shut == _ALL_SEGMENTS:
+            self._enter(ST_ISOLATION_ISOLATED)
+            if valves.position[vb.BYPASS] != vb.OPEN:
+                self.stop_pump(ST_PUMP_REASON_LAST_PAIR)
+        self._events.emit(EV_BOOT_SHUT, shut, 1 if self.pump_on else 0)
 
     def _watch(self, stands, rate_ul_s, least_suspect, tick):
         if not stands or self.commanded or self.mode == ST_MODE_INHIBITED:
@@ -87,7 +124,7 @@ class Isolation:
         self._last_segment = least_suspect
         self._valves.command(vb.BYPASS, vb.OPEN, tick)
         if is_burst:
-            self._stop_pump(ST_PUMP_REASON_BURST)
+            self.stop_pump(ST_PUMP_REASON_BURST)
             self._close_pairs(-1, tick)
             self._enter(ST_ISOLATION_CLOSING)
         else:
@@ -100,7 +137,7 @@ class Isolation:
         if valves.position[vb.BYPASS] != vb.OPEN:
             if self.pump_on and not valves.failed[vb.BYPASS]:
                 return
-            self._stop_pump(ST_PUMP_REASON_LAST_PAIR)
+            self.stop_pump(ST_PUMP_REASON_LAST_PAIR)
         self._close_pairs(-1, tick)
         self._enter(ST_ISOLATION_CLOSING)
 
@@ -110,7 +147,23 @@ class Isolation:
             self._finish(ST_ISOLATION_ISOLATED, tick)
         elif not valves.is_moving():
             self._events.emit(EV_ISOLATION_INCOMPLETE, valves.connected())
+            self._next_best()
             self._enter(ST_ISOLATION_INCOMPLETE)
+
+    def _next_best(self):
+        """What is left where a pair would not shut: its other valve, and less pressure at the hole."""
+        valves = self._valves
+        left = valves.connected()
+        segment = 0
+        while segment < vb.SEGMENTS:
+            if (left >> segment) & 1:
+                is_half = valves.position[2 * segment] == vb.CLOSED or valves.position[2 * segment + 1] == vb.CLOSED
+                measure = ST_ISOLATION_MEASURE_ONE_VALVE if is_half else ST_ISOLATION_MEASURE_NONE_SHUT
+                self._events.emit(EV_NEXT_BEST_ISOLATION, segment, measure)
+                if self.pump_on:
+                    self._events.emit(EV_NEXT_BEST_ISOLATION, segment, ST_ISOLATION_MEASURE_PUMP_OFF)
+                    self.stop_pump(ST_PUMP_REASON_NEXT_BEST)
+            segment += 1
 
     def _finish(self, state, tick):
         self._events.emit(EV_ISOLATION_COMPLETE, _ALL_SEGMENTS, min(0x3FFFFFFF, (tick - self._since_tick) * self._tick_ms))
@@ -124,7 +177,14 @@ class Isolation:
                 self._valves.command(2 * segment + 1, vb.CLOSED, tick)
             segment += 1
 
-    def _stop_pump(self, reason):
+    def start_pump(self, reason):
+        """Healthy segments are back: the flow may return. A pump that was switched off for its own sake stays off."""
+        if not self.pump_on:
+            self.pump_on = True
+            self._events.emit(EV_PUMP_COMMANDED, 1, reason)
+
+    def stop_pump(self, reason):
+        """Switch the pump off, and say why."""
         if self.pump_on:
             self.pump_on = False
             self._events.emit(EV_PUMP_COMMANDED, 0, reason)

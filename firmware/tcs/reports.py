@@ -18,11 +18,11 @@ def _u8n(x):
     return 255 if x < 0 or x > 255 else x
 
 
-HK_SIZE = 166
+HK_SIZE = 170
 
 
 def pack_housekeeping(buffer, at, v):
-    """Pack housekeeping from array('i') v into 166 bytes of buffer; returns the offset after them."""
+    """Pack housekeeping from array('i') v into 170 bytes of buffer; returns the offset after them."""
     pack_into(
         ">HHBBBBBBi", buffer, at + 0,
         _u16(v[0]), _u16(v[1]), _u8(v[2]), _u8(v[3]), _u8(v[4]), _u8(v[5]), _u8n(v[6]), _u8(v[7]), v[8],
@@ -56,10 +56,10 @@ def pack_housekeeping(buffer, at, v):
         _u8(v[63]), _u8(v[64]), _u8(v[65]), _u16(v[66]), _u8(v[67]), _u16(v[68]), v[69], _u16(v[70]), _u16(v[71]),
     )
     pack_into(
-        ">H", buffer, at + 164,
-        _u16(v[72]),
+        ">HBBBB", buffer, at + 164,
+        _u16(v[72]), _u8(v[73]), _u8(v[74]), _u8(v[75]), _u8(v[76]),
     )
-    return at + 166
+    return at + 170
 
 
 PLAT_SIZE = 16

@@ -67,6 +67,12 @@ class Valves:
         self._reported &= ~(1 << valve)
         self._is_idle = False
 
+    def rest(self, valve):
+        """Stop driving a valve: it latches where it is."""
+        if self.goal[valve] != HOLD:
+            self.goal[valve] = HOLD
+            self._is_idle = False
+
     def is_moving(self):
         """True while any valve is driven or waits for its next try."""
         valve = 0

@@ -57,8 +57,9 @@ def fly():
         if telemetry.is_due(tick, tick % 100 < 10):
             hk = telemetry.hk
             index = 2
-            while index < tables.HK_COUNT - 2:
-                hk[index] = extreme(index, tick)
+            while index < tables.HK_COUNT:
+                if index != tables.HK_EVENTS_DROPPED and index != tables.HK_REPORTS_SKIPPED:  # telemetry's own
+                    hk[index] = extreme(index, tick)
                 index += 1
             telemetry.report_housekeeping(tick)
         else:

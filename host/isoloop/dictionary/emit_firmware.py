@@ -109,4 +109,5 @@ def wrapped(name: str, values: list[int]) -> list[str]:
 
 
 def _bytes(values: list[int]) -> str:
-    return 'b"' + "".join(f"\\x{value:02x}" for value in values) + '"'
+    rows = ['b"' + "".join(f"\\x{value:02x}" for value in values[start : start + 28]) + '"' for start in range(0, len(values), 28)]
+    return rows[0] if len(rows) == 1 else "(\n" + "".join(f"    {row}\n" for row in rows) + ")"

@@ -1,0 +1,65 @@
+"""Cooling: how fast the shut segments change their temperature, and what volume that takes from them.
+
+All shut segments look at nearly the same sky, so the median of their slopes serves each of them: one that is bad or draining cannot
+bend it.
+"""
+
+from array import array
+
+from micropython import const
+
+from tcs import coolant_tables as tables
+from tcs import inventory_kernel as ik
+from tcs.tables import P_COOLANT, P_TICK_MS, P_VOLUME_RAD1_ML
+
+SEGMENTS = const(3)
+_SAMPLE_MS = const(500)
+_SAMPLES = const(8)  # 4 s
+_LIMIT_MK_S = const(300)
+
+
+class Cooling:
+    """.rate_uk_s: median rise (K/s e-6; negative when cooling) of the segments' lag-corrected temperatures. Allocation-free."""
+
+    def __init__(self, params):
+        self._params = params
+        self._coolant = params[P_COOLANT]
+        self._sample_ticks = max(1, _SAMPLE_MS // params[P_TICK_MS])
+        self._ring = array("i", bytes(4 * _SAMPLES * SEGMENTS))
+        self._newest = 0
+        self._filled = 0
+        self._slopes = array("i", bytes(4 * SEGMENTS))
+        self.rate_uk_s = 0
+
+    def step(self, inventory, tick):
+        """One tick."""
+        if tick % self._sample_ticks:
+            return
+        self._newest = (self._newest + 1) % _SAMPLES
+        oldest = (self._newest + 1) % _SAMPLES
+        segment = 0
+        while segment < SEGMENTS:
+            now = inventory.state[ik.I_BEST_MC + ik.T_RAD1 + segment]
+            rise_mk = now - self._ring[SEGMENTS * oldest + segment]
+            rise_mk = max(-_LIMIT_MK_S * 4, min(_LIMIT_MK_S * 4, rise_mk))
+            self._slopes[segment] = rise_mk * 1000000 // ((_SAMPLES - 1) * _SAMPLE_MS)
+            self._ring[SEGMENTS * self._newest + segment] = now
+            segment += 1
+        if self._filled < _SAMPLES:
+            self._filled += 1
+            return
+        a = self._slopes[0]
+        b = self._slopes[1]
+        c = self._slopes[2]
+        self.rate_uk_s = max(min(a, b), min(max(a, b), c))
+
+    def expansion_ul_k(self, segment, temp_mc):
+        """Volume of a full segment's liquid a kelvin."""
+        ppm = tables.EXPANSION_PPM[self._coolant]
+        i = (temp_mc - tables.FIRST_MDEGC[self._coolant]) // tables.STEP_MDEGC
+        i = max(0, min(len(ppm) - 2, i))
+        return self._params[P_VOLUME_RAD1_ML + segment] * (ppm[i] - ppm[i + 1]) // (tables.STEP_MDEGC)
+
+    def take_ul_s(self, segment, temp_mc):
+        """What cooling empties of a full segment a second; negative when it warms."""
+        return -self.rate_uk_s // 1000 * self.expansion_ul_k(segment, temp_mc) // 1000

@@ -1,0 +1,219 @@
+"""Recovery: carries out what localisation asks for, tells the ground, and keeps watch when it is over."""
+
+from array import array
+
+from micropython import const
+
+from tcs import coolant_tables as tables
+from tcs import inventory_kernel as ik
+from tcs import localisation as lo
+from tcs import trial as tr
+from tcs import valves as vb
+from tcs.cooling import Cooling
+from tcs.localisation import Localisation
+from tcs.sensing_kernel import UNKNOWN
+from tcs.tables import (
+    EV_LEAK_ELSEWHERE,
+    EV_RECOVERY_ENDED,
+    EV_SEGMENT_CLEARED,
+    EV_SEGMENT_CONVICTED,
+    EV_SEGMENT_REOPENED,
+    EV_SEGMENT_UNDECIDED,
+    EV_TRIAL_STARTED,
+    P_COOLANT,
+    P_SEGMENT_WALL_MPA,
+    P_TICK_MS,
+    P_VOLUME_RAD1_ML,
+    ST_ELSEWHERE_LINE_OR_INTERNAL,
+    ST_ELSEWHERE_NOT_FOUND,
+    ST_ISOLATION_INCOMPLETE,
+    ST_ISOLATION_ISOLATED,
+    ST_LOCALISATION_ENDED,
+    ST_PUMP_REASON_NEXT_BEST,
+    ST_PUMP_REASON_RECOVERY,
+    ST_RECOVERY_OUTCOME_HALTED,
+    ST_RECOVERY_OUTCOME_NO_CULPRIT,
+    ST_RECOVERY_OUTCOME_PARTIAL,
+    ST_RECOVERY_OUTCOME_RECOVERED,
+    ST_SEGMENT_INTERNAL,
+    ST_SEGMENT_STATE_CONVICTED,
+    ST_SEGMENT_STATE_REOPENED,
+    ST_SEGMENT_STATE_UNDECIDED,
+)
+
+NO_SEGMENT = const(0xFF)
+_P_RAD1 = const(4)
+_SMOOTH_MS = const(400)
+_SEEN_PERCENT = const(60)  # of the alarm's rate: a loss that goes on with every segment shut
+_DRIFT_UL_S = const(1500)  # what a loop whose flow has just changed may seem to lose
+_REARM_MS = const(30000)  # the re-opened lines' temperatures settle
+_ROUNDS = const(3)
+
+
+class Recovery:
+    """.localisation; .segment: ST_SEGMENT_* of the leak or NO_SEGMENT; .is_tight: what is connected loses nothing any more.
+
+    Allocation-free.
+    """
+
+    def __init__(self, params, valves, isolation, events):
+        self._params = params
+        self._valves = valves
+        self._isolation = isolation
+        self._events = events
+        self._smooth_ticks = max(1, _SMOOTH_MS // params[P_TICK_MS])
+        self.cooling = Cooling(params)
+        self.localisation = Localisation(params, _stiffness(params))
+        self.inputs = array("i", bytes(4 * tr.IN_SIZE))
+        self.segment = NO_SEGMENT
+        self.is_tight = False
+        self.lost_before_ul = 0  # in the rounds before this one
+        self._low_ul = UNKNOWN
+        self._is_begun = False
+        self._round = 0
+        self._rearm_tick = -1
+        self._rearm_ticks = _REARM_MS // params[P_TICK_MS]
+
+    def step(self, sensing, inventory, rate_ul_s, tick):
+        """One tick, after isolation and before the valves. True when the detector is to be armed again: what is in service is tight."""
+        self.cooling.step(inventory, tick)
+        isolation = self._isolation
+        localisation = self.localisation
+        if not self._is_begun and isolation.commanded:
+            if isolation.state == ST_ISOLATION_ISOLATED or isolation.state == ST_ISOLATION_INCOMPLETE:
+                self._is_begun = True
+                self.is_tight = isolation.state == ST_ISOLATION_ISOLATED
+                localisation.begin(rate_ul_s, tick)
+        self._gather(sensing, inventory, rate_ul_s)
+        action = localisation.step(self.inputs, tick)
+        if action != tr.A_NONE:
+            self._act(action, tick)
+        if localisation.outcome != lo.O_NONE:
+            self._tell(localisation.outcome, inventory, tick)
+        if tick != self._rearm_tick:
+            return False
+        isolation.rearm()
+        self._is_begun = False
+        return True
+
+    def _gather(self, sensing, inventory, rate_ul_s):
+        x = self.inputs
+        valves = self._valves
+        x[tr.IN_P_COMP_PA] = sensing.p_comp_pa
+        if inventory.inventory_ul == UNKNOWN:
+            self._low_ul = UNKNOWN
+        elif self._low_ul == UNKNOWN:
+            self._low_ul = inventory.inventory_ul
+        else:
+            self._low_ul += (inventory.inventory_ul - self._low_ul) // self._smooth_ticks
+        x[tr.IN_INVENTORY_UL] = self._low_ul
+        x[tr.IN_RATE_UL_S] = rate_ul_s
+        shut = 0
+        is_open = 0
+        left = 0
+        failed = 0
+        i = 0
+        while i < 2 * vb.SEGMENTS:
+            if valves.position[i] != vb.CLOSED:
+                left |= 1 << i
+            if valves.failed[i]:
+                failed |= 1 << i
+            i += 1
+        i = 0
+        while i < vb.SEGMENTS:
+            temp_mc = inventory.state[ik.I_BEST_MC + ik.T_RAD1 + i]
+            x[tr.IN_P_RAD_PA + i] = sensing.value(_P_RAD1 + i)
+            x[tr.IN_TEMP_MC + i] = temp_mc
+            x[tr.IN_COOLING_UL_S + i] = self.cooling.take_ul_s(i, temp_mc)
+            x[tr.IN_EXPANSION_UL_K + i] = self.cooling.expansion_ul_k(i, temp_mc)
+            if valves.is_segment_closed(i):
+                shut |= 1 << i
+            if valves.position[2 * i] == vb.OPEN and valves.position[2 * i + 1] == vb.OPEN:
+                is_open |= 1 << i
+            i += 1
+        x[tr.IN_SHUT] = shut
+        x[tr.IN_OPEN] = is_open
+        x[tr.IN_LEFT] = left
+        x[tr.IN_FAILED] = failed
+
+    def _act(self, action, tick):
+        valves = self._valves
+        segment = self.localisation.segment
+        if action == tr.A_CRACK:
+            valves.command(self.localisation.valve, vb.OPEN, tick)
+        elif action == tr.A_REST:
+            valves.rest(self.localisation.valve)
+        elif action == tr.A_SHUT:
+            valves.command(2 * segment, vb.CLOSED, tick)
+            valves.command(2 * segment + 1, vb.CLOSED, tick)
+        elif action == tr.A_OPEN:
+            valves.command(2 * segment, vb.OPEN, tick)
+            valves.command(2 * segment + 1, vb.OPEN, tick)
+
+    def _tell(self, outcome, inventory, tick):
+        loc = self.localisation
+        if outcome == lo.O_TRIAL:
+            self._events.emit(EV_TRIAL_STARTED, loc.segment, loc.valve, loc.void_ul)
+        elif outcome == lo.O_CLEARED:
+            self._events.emit(EV_SEGMENT_CLEARED, loc.segment, loc.reason, loc.excess_ul_s, loc.take_up_ul)
+        elif outcome == lo.O_CONVICTED:
+            self._events.emit(EV_SEGMENT_CONVICTED, loc.segment, loc.reason, loc.excess_ul_s, loc.take_up_ul)
+            if self.segment == NO_SEGMENT:
+                self.segment = loc.segment
+        elif outcome == lo.O_UNDECIDED:
+            self._events.emit(EV_SEGMENT_UNDECIDED, loc.segment, loc.reason, loc.excess_ul_s, loc.take_up_ul)
+        elif outcome == lo.O_REOPENED:
+            self._events.emit(EV_SEGMENT_REOPENED, loc.segment, loc.take_up_ul, loc.void_ul)
+        else:
+            self._end(inventory, tick)
+
+    def _end(self, inventory, tick):
+        loc = self.localisation
+        convicted = loc.mask(ST_SEGMENT_STATE_CONVICTED)
+        undecided = loc.mask(ST_SEGMENT_STATE_UNDECIDED)
+        in_service = loc.mask(ST_SEGMENT_STATE_REOPENED)
+        outcome = ST_RECOVERY_OUTCOME_RECOVERED
+        is_known = True  # nothing of the alarm is left to explain
+        if loc.state != ST_LOCALISATION_ENDED:
+            outcome = ST_RECOVERY_OUTCOME_HALTED
+            is_known = False
+            if inventory.status == ik.S_BOTTOMED or inventory.status == ik.S_EMPTY:
+                self._isolation.stop_pump(ST_PUMP_REASON_NEXT_BEST)
+        elif undecided:
+            outcome = ST_RECOVERY_OUTCOME_PARTIAL
+        elif not convicted:
+            outcome = ST_RECOVERY_OUTCOME_NO_CULPRIT
+            is_known = self._look_elsewhere(tick)
+        is_known = is_known and loc.going_ul_s == 0
+        self._round += 1
+        self._events.emit(EV_RECOVERY_ENDED, outcome, in_service, convicted, undecided)
+        if is_known and in_service and self._round < _ROUNDS:
+            self._rearm_tick = tick + self._rearm_ticks
+        if in_service:
+            self._isolation.start_pump(ST_PUMP_REASON_RECOVERY)
+            self._valves.command(vb.BYPASS, vb.CLOSED, tick)
+
+    def _look_elsewhere(self, tick):
+        """No segment leaks. True when nothing else is seen to: the alarm may have been false, and the watch goes on."""
+        loc = self.localisation
+        rate = loc.loss_ul_s(self.inputs, tick)
+        alarm_ul_s = self.inputs[tr.IN_RATE_UL_S]
+        is_seen = rate > _DRIFT_UL_S and rate >= alarm_ul_s // 100 * _SEEN_PERCENT
+        if is_seen or self._round > 0:
+            self.segment = ST_SEGMENT_INTERNAL
+            self.is_tight = False
+            self._events.emit(EV_LEAK_ELSEWHERE, ST_ELSEWHERE_LINE_OR_INTERNAL, rate)
+            return False
+        self._events.emit(EV_LEAK_ELSEWHERE, ST_ELSEWHERE_NOT_FOUND, rate)
+        return True
+
+
+def _stiffness(params):
+    """Liquid and walls in series: uL a megapascal, x3."""
+    liquid_mpa = tables.BULK_MODULUS_KPA[params[P_COOLANT]] // 1000
+    wall_mpa = params[P_SEGMENT_WALL_MPA]
+    found = array("i", bytes(4 * vb.SEGMENTS))
+    for segment in range(vb.SEGMENTS):
+        volume_ml = params[P_VOLUME_RAD1_ML + segment]
+        found[segment] = volume_ml * 1000 // liquid_mpa + volume_ml * 1000 // wall_mpa
+    return found

@@ -1,0 +1,178 @@
+"""Trial: refill one shut segment through one cracked valve, shut it again, and see what its pressure does. Bounded in volume and time.
+
+`step(inputs, tick) -> action` while .state is FILLING, SHUTTING or HOLDING; then .result says what came of it.
+"""
+
+from array import array
+
+from micropython import const
+
+from tcs import hold_test as ht
+from tcs.hold_test import HoldTest
+from tcs.sensing_kernel import UNKNOWN
+from tcs.tables import (
+    P_TICK_MS,
+    P_TRIAL_LIMIT_MS,
+    P_TRIAL_VOLUME_ML,
+    ST_LOCALISATION_CHOOSING,
+    ST_LOCALISATION_FILLING,
+    ST_LOCALISATION_HOLDING,
+    ST_LOCALISATION_SHUTTING,
+)
+
+SEGMENTS = const(3)
+
+# inputs of trial and localisation
+IN_P_COMP_PA = const(0)
+IN_P_RAD_PA = const(1)  # x3
+IN_INVENTORY_UL = const(4)  # smoothed, continuous; UNKNOWN while it is
+IN_TEMP_MC = const(5)  # x3
+IN_COOLING_UL_S = const(8)  # x3: what cooling empties of a full segment
+IN_EXPANSION_UL_K = const(11)  # x3
+IN_SHUT = const(14)  # mask of segments with both valves confirmed shut
+IN_OPEN = const(15)  # mask of segments with both valves confirmed open
+IN_LEFT = const(16)  # mask of valves that have left their closed switch
+IN_FAILED = const(17)  # mask of valves given up
+IN_RATE_UL_S = const(18)  # of the leak, as the alarm knew it
+IN_SIZE = const(19)
+
+# actions
+A_NONE = const(0)
+A_CRACK = const(1)  # drive .valve open
+A_REST = const(2)  # stop driving .valve
+A_SHUT = const(3)  # both valves of .segment
+A_OPEN = const(4)
+
+# results
+R_NONE = const(0)
+R_HELD = const(1)  # .excess_ul_s beyond cooling; .fell
+R_PARTIAL = const(2)  # its bounds were spent before it was full: .taken_ul of .void_ul
+R_NO_VALVE = const(3)
+R_NOT_SHUT = const(4)
+R_NO_DATA = const(5)
+
+_CRACK_MS = const(200)  # a fifteenth of the travel: about 26 mL/s at 145 kPa
+_NO_VALVE_MS = const(1500)
+_FULL_PERCENT = const(85)
+_FULL_TICKS = const(3)
+_SPENT_PERMILLE = const(600)  # of the volume: the valve takes as long to shut as it was cracked
+_ML_S_MAX = const(30)  # the most that a cracked valve passes into an empty segment
+
+
+class Trial:
+    """.segment, .valve, .result; .excess_ul_s, .fell, .taken_ul, .void_ul. Allocation-free."""
+
+    def __init__(self, params, stiffness_ul_mpa):
+        """stiffness_ul_mpa: what a full, shut segment gives up a megapascal, x3."""
+        tick_ms = params[P_TICK_MS]
+        self._stiffness_ul_mpa = stiffness_ul_mpa
+        self._spent_ul = params[P_TRIAL_VOLUME_ML] * _SPENT_PERMILLE
+        self._crack_ticks = max(1, _CRACK_MS // tick_ms)
+        self._no_valve_ticks = _NO_VALVE_MS // tick_ms
+        self._fill_ticks = params[P_TRIAL_VOLUME_ML] * 1000 // _ML_S_MAX // tick_ms
+        self._limit_ticks = params[P_TRIAL_LIMIT_MS] // tick_ms
+        self._hold = HoldTest(tick_ms)
+        self.state = ST_LOCALISATION_CHOOSING
+        self.segment = 0
+        self.valve = 0
+        self.result = R_NONE
+        self.excess_ul_s = 0
+        self.fell = False
+        self.take_up_ul = 0  # of this trial
+        self.taken_ul = array("i", bytes(4 * SEGMENTS))  # of all trials since it was last full
+        self.void_ul = 0
+        self.full_mc = array("i", [UNKNOWN] * SEGMENTS)  # temperature at which a segment was last full
+        self._base_ul = 0
+        self._full_ticks = 0
+        self._is_filled = False
+        self._since_tick = 0
+
+    def begin(self, segment, valve, x, tick):
+        """Crack one valve of a shut segment."""
+        self.segment = segment
+        self.valve = valve
+        self.result = R_NONE
+        self.void_ul = self.find_void_ul(segment, x)
+        self._base_ul = x[IN_INVENTORY_UL]
+        self.take_up_ul = 0
+        self._full_ticks = 0
+        self._is_filled = False
+        self._enter(ST_LOCALISATION_FILLING, tick)
+        return A_CRACK
+
+    def find_void_ul(self, segment, x):
+        """What cooling since it was last full has emptied of a segment, and what its pressure takes."""
+        void = x[IN_P_COMP_PA] // 1000 * self._stiffness_ul_mpa[segment] // 1000
+        full_mc = self.full_mc[segment]
+        if full_mc != UNKNOWN and full_mc > x[IN_TEMP_MC + segment]:
+            void += min(100000, full_mc - x[IN_TEMP_MC + segment]) * x[IN_EXPANSION_UL_K + segment] // 1000
+        return void
+
+    def step(self, x, tick):
+        """One tick of inputs -> A_*."""
+        if self.state == ST_LOCALISATION_FILLING:
+            return self._fill(x, tick)
+        if self.state == ST_LOCALISATION_SHUTTING:
+            return self._shut(x, tick)
+        return self._hold_on(x, tick)
+
+    def _fill(self, x, tick):
+        elapsed = tick - self._since_tick
+        if not (x[IN_LEFT] >> self.valve) & 1:
+            if elapsed < self._no_valve_ticks:
+                return A_NONE
+            self._end(R_NO_VALVE)
+            return A_SHUT
+        if elapsed < self._crack_ticks:
+            return A_NONE
+        if elapsed == self._crack_ticks:
+            return A_REST
+        p_pa = x[IN_P_RAD_PA + self.segment]
+        if p_pa != UNKNOWN and p_pa * 100 >= x[IN_P_COMP_PA] * _FULL_PERCENT:
+            self._full_ticks += 1
+        else:
+            self._full_ticks = 0
+        self._is_filled = self._full_ticks >= _FULL_TICKS
+        is_spent = x[IN_INVENTORY_UL] == UNKNOWN or self._base_ul - x[IN_INVENTORY_UL] >= self._spent_ul
+        if self._is_filled or is_spent or elapsed >= self._fill_ticks:
+            self._enter(ST_LOCALISATION_SHUTTING, tick)
+            return A_SHUT
+        return A_REST
+
+    def _shut(self, x, tick):
+        segment = self.segment
+        if not (x[IN_SHUT] >> segment) & 1:
+            if (x[IN_FAILED] >> self.valve) & 1 or tick - self._since_tick >= 4 * self._limit_ticks:
+                self._end(R_NOT_SHUT)
+            return A_NONE
+        if x[IN_INVENTORY_UL] != UNKNOWN:
+            self.take_up_ul = max(0, self._base_ul - x[IN_INVENTORY_UL])
+            self.taken_ul[segment] += self.take_up_ul
+        if self._is_filled:
+            self._hold.begin(x[IN_P_RAD_PA + segment], x[IN_P_COMP_PA], tick)
+            self._enter(ST_LOCALISATION_HOLDING, tick)
+        else:
+            self._end(R_PARTIAL)
+        return A_NONE
+
+    def _hold_on(self, x, tick):
+        segment = self.segment
+        outcome = self._hold.step(x[IN_P_RAD_PA + segment], x[IN_P_COMP_PA], tick)
+        if outcome == ht.NO_DATA:
+            self._end(R_NO_DATA)
+        elif outcome == ht.DONE:
+            stiffness = self._stiffness_ul_mpa[segment]
+            lost_ul_s = min(self._hold.rate_pa_s // 100, 0x3FFFFFFF // (stiffness + 1)) * stiffness // 10000
+            self.excess_ul_s = lost_ul_s - x[IN_COOLING_UL_S + segment]
+            self.fell = self._hold.fell
+            self.full_mc[segment] = x[IN_TEMP_MC + segment]
+            self._end(R_HELD)
+        return A_NONE
+
+    def _end(self, result):
+        self.result = result
+        self.state = ST_LOCALISATION_CHOOSING
+
+    def _enter(self, state, tick):
+        self.state = state
+        self._since_tick = tick
