@@ -69,7 +69,7 @@ EXCESS_MAX_UL = const(1000000)
 NOISE_CAP_UL = const(100000)
 FIRST_SLOW_STAGE = const(2)
 QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
-V_REF_RUNS_Q6 = const(8387)  # 0.4 % of nominal: eight times the supply's wander
+V_REF_FOLLOWERS = const(4)  # of six temperatures
 BLANK_ON_UL = const(20000)
 BLANK_OFF_UL = const(10000)
 
@@ -321,25 +321,32 @@ def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope
         if rest < least:
             least = rest
         i += 1
-    # The supply reference scales every channel at once.
+    # The supply reference scales every channel at once. When it moves alone every temperature seems to follow; when the supply moves, none.
     own = st[now + W_V_REF] - st[ref + W_V_REF]
     if own != 0:
-        if own > 100000:
-            own = 100000
-        elif own < -100000:
-            own = -100000
-        total = (sensitivity_ul_kpa // 10) * ((slope[6] + 31250) // 1000)
-        near = 0
+        if own > 200000:
+            own = 200000
+        elif own < -200000:
+            own = -200000
+        rest = excess
+        total = 0
         i = 0
         while i < 6:
-            near += slope[i] // 100 * ((st[now + W_TEMP + i] + 112500) // 100)
+            near = st[now + W_TEMP + i] - st[ref + W_TEMP + i]
+            if near > 200000:
+                near = 200000
+            elif near < -200000:
+                near = -200000
+            rest += slope[i] // 100 * (near // 10)
+            # Temperatures are smoothed, so they follow late: an eighth of what the reference did tells that they do.
+            near = near * 8
+            drop = (0 - own) * ((st[ref + W_TEMP + i] + 112500) // 100) // 20966
+            if (drop > 0 and near >= drop) or (drop < 0 and near <= drop):
+                total += 1
             i += 1
-        total += near
-        # A reference that runs away at once: the lead that undoes the sensors' lag doubles what it does to the temperatures.
-        if own > V_REF_RUNS_Q6 or own < -V_REF_RUNS_Q6:
-            total += near
-        # total: uL * 10 for a relative change of 1 -> per q6 count
-        rest = excess - total // 1000 * own // 210
-        if rest < least:
-            least = rest
+        if total >= V_REF_FOLLOWERS:
+            # One count of v_ref with 6 fractional bits is 1 / 2 096 640 of it.
+            rest -= (sensitivity_ul_kpa // 10) * ((slope[6] + 31250) // 1000) // 1000 * own // 210
+            if rest < least:
+                least = rest
     return least
