@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from isoloop.flight.firmware_record import FirmwareRecord
+from isoloop.flight.ground import GroundSegment
 from isoloop.flight.recorder import Recorder
 from isoloop.flight.records import CalibrationRow, build_nor
 from isoloop.flight.schedule import LOSS_KINDS, NOTICED_KINDS, RESET_CAUSES, first_onset_s, leaks, plant_events, power_cuts
 from isoloop.flight.summary import RunHead, TruthEnd, build_summary, write_summary
 from isoloop.flight.truth_record import TruthRecord
-from isoloop.link.decoder import EventReport
+from isoloop.link.decoder import EventReport, VerificationReport
 from isoloop.schema import Scenario
 from isoloop.targets import Target, open_target
 
@@ -90,7 +91,7 @@ def fly(
     try:
         identity = pins.identity()
         with Recorder(out_dir, truth_names or ()) as recorder:
-            flight = _Flight(scenario, pins, plant, TruthRecord(truth_names or (), leaks(scenario)), recorder)
+            flight = _Flight(scenario, pins, plant, TruthRecord(truth_names or (), leaks(scenario)), recorder, seed)
             flight.on_event = on_event
             flight.on_progress = on_progress
             flight.speed = speed
@@ -120,7 +121,7 @@ def _own_plant(scenario: Scenario, seed: int) -> tuple[FlownPlant, Sequence[str]
 class _Flight:
     """One flight in progress."""
 
-    def __init__(self, scenario: Scenario, target: Target, plant: FlownPlant, truth: TruthRecord, recorder: Recorder) -> None:
+    def __init__(self, scenario: Scenario, target: Target, plant: FlownPlant, truth: TruthRecord, recorder: Recorder, seed: int) -> None:
         self.tick = 0
         self.on_event: OnEvent | None = None
         self.on_progress: OnProgress | None = None
@@ -136,6 +137,7 @@ class _Flight:
         self._unfed_ticks = 0
         self._watchdog_ticks = WATCHDOG_MS // scenario.tick_ms
         self._cuts = power_cuts(scenario)
+        self._ground = GroundSegment(scenario, seed)
         self._watch_from_tick = min((math.floor(leak.onset_s * 1000 / scenario.tick_ms) for leak in truth.leaks), default=scenario.ticks)
         self._nor = build_nor(
             {**plant.firmware_params(), **scenario.params, "tick_ms": scenario.tick_ms, "link_baud": scenario.link_baud},
@@ -172,9 +174,13 @@ class _Flight:
         exchange = target.tick
         plant = self._plant
         step = plant.step
+        ground = self._ground
         while self.tick < end:
             tick = self.tick
-            drive_word, fed, downlink = exchange(plant.counts, plant.fresh, plant.switches, tick)
+            if tick < ground.wake_tick:
+                drive_word, fed, downlink = exchange(plant.counts, plant.fresh, plant.switches, tick)
+            else:
+                drive_word, fed, downlink = exchange(plant.counts, plant.fresh, plant.switches, tick, ground.uplink(tick))
             if downlink:
                 self._downlink(downlink)
             if target.stall_ms:
@@ -194,8 +200,10 @@ class _Flight:
                 pace.wait(self.tick)
 
     def _downlink(self, data: bytes) -> None:
-        for report in self._recorder.downlink(data):
+        for report in self._recorder.downlink(self._ground.received(self.tick, data)):
             self._said.take(report)
+            if isinstance(report, VerificationReport):
+                self._recorder.command(report, self._ground.names.get(report.sequence, ""))
             if not isinstance(report, EventReport):
                 continue
             if report.event.name == "ISOLATION_COMMANDED":

@@ -10,12 +10,13 @@ from typing import IO, NoReturn
 from isoloop.dictionary import load_dictionary
 from isoloop.errors import OutputError
 from isoloop.flight.csv_rows import StructureCsv, quoted, seconds
-from isoloop.link.decoder import EventReport, LinkDecoder, Report, StructureReport
+from isoloop.link.decoder import STAGES, EventReport, LinkDecoder, Report, StructureReport, VerificationReport
 
 LINK_NAME = "link.bin"
 TELEMETRY_NAME = "telemetry.csv"
 EVENTS_NAME = "events.csv"
 TRUTH_NAME = "truth.csv"
+COMMANDS_NAME = "commands.csv"
 _BUFFER_BYTES = 1 << 18
 
 
@@ -34,6 +35,7 @@ class Recorder:
         self.decoder = LinkDecoder()
         self._dictionary = load_dictionary()
         self._folder = folder
+        self._commands: IO[str] | None = None
         self._housekeeping = self._dictionary.structures_by_name["housekeeping"]
         self._truth_row = ",".join(["%.8g"] * len(truth_names)) + "\n"
         self._csv = StructureCsv(self._housekeeping, self._dictionary)
@@ -75,6 +77,17 @@ class Recorder:
         except OSError as error:
             fail(self._folder, error)
         return reports
+
+    def command(self, report: VerificationReport, name: str) -> None:
+        """What became of a telecommand, a row a report, in commands.csv: written where there was one."""
+        try:
+            if self._commands is None:
+                self._commands = self._files.enter_context(_text_file(self._folder / COMMANDS_NAME))
+                self._commands.write("t_s,sequence,name,stage,reason\n")
+            reason = report.reason_name(self._dictionary) if report.is_failure else ""
+            self._commands.write(f"{seconds(report.time_ms)},{report.sequence},{name},{STAGES[report.subtype]},{reason}\n")
+        except OSError as error:
+            fail(self._folder, error)
 
     def truth(self, values: Sequence[float]) -> None:
         """One row of the truth."""

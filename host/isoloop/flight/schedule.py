@@ -10,7 +10,7 @@ from isoloop.schema import Event, Scenario
 RESET_CAUSES = {"power_on": 0, "watchdog": 1, "reset": 2, "brownout": 3}
 """Reset cause on the bridge; `reset` and `brownout` are the modes of a power event."""
 
-LOOP_KINDS = ("power",)
+LOOP_KINDS = ("power", "command", "link")
 """Kinds that the flight loop carries out."""
 
 NOTICED_KINDS = ("leak", "gas", "cabin")

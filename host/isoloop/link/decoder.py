@@ -18,6 +18,11 @@ FRAME_MAX_BYTES = 1024
 
 SUBTYPE_DISABLED_EVENTS = 8
 COMPLETED = 7
+STAGES = {
+    1: "accepted", 2: "acceptance failed", 3: "started", 4: "start failed",
+    5: "progress", 6: "progress failed", 7: "completed", 8: "completion failed",
+}  # fmt: skip
+"""Subtypes of ST[01]."""
 
 _ID = struct.Struct(">H")
 _REQUEST = struct.Struct(">HH")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from isoloop.dictionary import load_dictionary
+from isoloop.link.telecommand import CommandError, resolve_arguments
 from isoloop.schema.names import CHANNELS, LEAK_SEGMENTS, SEGMENTS, VALVES
 from isoloop.schema.toml_file import Table
 
@@ -78,13 +80,15 @@ KINDS: dict[str, dict[str, Number | Choice]] = {
     "coolant_temp": {"delta_k": Number(-150, 150), "ramp_s": RAMP},
     "power": {"mode": Choice(("reset", "brownout")), "off_s": Number(0, 86400, default=0.0)},
     "relay": {"mode": Choice(("frozen", "bitflip")), "duration_s": DURATION},
+    "link": {
+        "ber": Number(0, 0.5, default=None),
+        "drop": Number(0, 1, default=None),
+        "mode": Choice(("down", "up"), default=None),
+        "duration_s": DURATION,
+    },
 }
-
-NOT_YET = {
-    "command": "telecommands are not yet supported",
-    "link": "link faults are not yet supported",
-}
-"""Kinds of the interface description that need the uplink, and the one clear sentence until it is there."""
+COMMAND = "command"
+"""The kind whose fields depend on the telecommand: `name`, and its arguments as the integers of the wire in `args`, with blanks between."""
 
 _VALUE_NEEDED = {("sensor", mode) for mode in ("bias", "drift", "noise", "spike")} | {("pump", "degrade")}
 _VALUE_ALLOWED = _VALUE_NEEDED | {("sensor", "stuck"), ("pump", "on"), ("pump", "cavitate")}
@@ -96,9 +100,9 @@ def read_event(table: Table, duration_s: float) -> Event:
     Raises:
         InputError: anything about it that is not in the table above.
     """
-    kind = table.choice("kind", (*KINDS, *NOT_YET), "kind")
-    if kind in NOT_YET:
-        table.fail("kind", f"'{kind}': {NOT_YET[kind]}")
+    kind = table.choice("kind", (*KINDS, COMMAND), "kind")
+    if kind == COMMAND:
+        return _read_command(table, duration_s)
     rows = KINDS[kind]
     table.only(("at_s", "kind", *rows), f"key for kind '{kind}'")
     at_s = table.number("at_s", 0, duration_s)
@@ -109,7 +113,21 @@ def read_event(table: Table, duration_s: float) -> Event:
         table.fail("channel", f"is missing: one of {', '.join(CHANNELS)} is needed")
     if kind == "attitude" and fields["orbit_swing_k"] is None and fields["phase"] is None:
         table.fail("", "an attitude event needs orbit_swing_k or phase")
+    if kind == "link" and fields["ber"] is None and fields["drop"] is None and fields["mode"] is None:
+        table.fail("", "a link event needs ber, drop or mode")
     return Event(at_s, kind, fields, table.line or 1)
+
+
+def _read_command(table: Table, duration_s: float) -> Event:
+    rows = load_dictionary().telecommands_by_name
+    table.only(("at_s", "kind", "name", "args"), f"key for kind '{COMMAND}'")
+    at_s = table.number("at_s", 0, duration_s)
+    name = table.choice("name", list(rows), "telecommand")
+    try:
+        values = resolve_arguments(rows[name], table.table("args").data)
+    except CommandError as error:
+        table.fail("args" if "args" in table else "", str(error))
+    return Event(at_s, COMMAND, {"name": name, "args": " ".join(map(str, values))}, table.line or 1)
 
 
 def _read_field(table: Table, name: str, row: Number | Choice) -> Value:

@@ -1,0 +1,107 @@
+"""The ground's side of a scenario: telecommands at their times, and what the radio link does to the bytes both ways."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloop.dictionary import load_dictionary
+from isoloop.flight.schedule import ticks_up
+from isoloop.link.telecommand import Credentials, build_packet, frame
+from isoloop.schema import Event, Scenario
+
+_NEVER = sys.maxsize
+_STREAM = 0x11C4
+"""Keeps the link's dice apart from the plant's, which have the same seed."""
+
+
+@dataclass(frozen=True)
+class _Fault:
+    from_tick: int
+    to_tick: int
+    ber: float
+    drop: float
+    is_down: bool
+
+
+class GroundSegment:
+    """Uplink and link faults of one flight. Seeded: the same scenario and seed give the same bytes.
+
+    Attributes:
+        wake_tick: first tick that has something to send up; uplink() is to be asked from it on.
+        names: telecommand by packet sequence count.
+    """
+
+    def __init__(self, scenario: Scenario, seed: int, credentials: Credentials | None = None) -> None:
+        self.names: dict[int, str] = {}
+        self._budget_bytes = max(1, scenario.link_baud * scenario.tick_ms // 10_000)
+        self._dice = np.random.default_rng((seed, _STREAM))
+        self._faults = _faults(scenario)
+        self._pending = b""
+        self._frames = self._build(scenario, credentials or Credentials())
+        self.wake_tick = self._frames[0][0] if self._frames else _NEVER
+
+    def uplink(self, tick: int) -> bytes:
+        """Bytes that reach the board in this tick, at most what the line carries."""
+        while self._frames and self._frames[0][0] <= tick:
+            self._pending += self._frames.pop(0)[1]
+        data, self._pending = self._pending[: self._budget_bytes], self._pending[self._budget_bytes :]
+        if not self._pending:
+            self.wake_tick = self._frames[0][0] if self._frames else _NEVER
+        return self._through(tick, data)
+
+    def received(self, tick: int, data: bytes) -> bytes:
+        """What arrives of the bytes that left the board in this tick."""
+        return self._through(tick, data) if self._faults else data
+
+    def _build(self, scenario: Scenario, credentials: Credentials) -> list[tuple[int, bytes]]:
+        rows = load_dictionary().telecommands_by_name
+        frames = []
+        commands = [event for event in scenario.events if event.kind == "command"]
+        for number, event in enumerate(commands, start=1):
+            name = str(event.fields["name"])
+            values = tuple(int(text) for text in str(event.fields["args"]).split())
+            self.names[number & 0x3FFF] = name
+            frames.append((ticks_up(event.at_s, scenario.tick_ms), frame(build_packet(rows[name], values, number, number, credentials))))
+        return frames
+
+    def _through(self, tick: int, data: bytes) -> bytes:
+        active = [fault for fault in self._faults if fault.from_tick <= tick < fault.to_tick]
+        if not active or not data:
+            return data
+        if any(fault.is_down for fault in active):
+            return b""
+        octets = np.frombuffer(data, np.uint8)
+        drop = max(fault.drop for fault in active)
+        if drop:
+            octets = octets[self._dice.random(octets.size) >= drop]
+        ber = max(fault.ber for fault in active)
+        if ber:
+            flips = self._dice.random((octets.size, 8)) < ber
+            octets = octets ^ np.packbits(flips, axis=1)[:, 0]
+        return octets.tobytes()
+
+
+def _faults(scenario: Scenario) -> list[_Fault]:
+    """Spans of the link events; `up` ends whatever is still going on."""
+    events = [event for event in scenario.events if event.kind == "link"]
+    faults = []
+    for index, event in enumerate(events):
+        if event.fields["mode"] == "up" and event.fields["ber"] is None and event.fields["drop"] is None:
+            continue
+        from_tick = ticks_up(event.at_s, scenario.tick_ms)
+        duration_s = _value(event, "duration_s", None)
+        to_tick = _NEVER if duration_s is None else ticks_up(event.at_s + duration_s, scenario.tick_ms)
+        for later in events[index + 1 :]:
+            if later.fields["mode"] == "up":
+                to_tick = min(to_tick, ticks_up(later.at_s, scenario.tick_ms))
+        is_down = event.fields["mode"] == "down"
+        faults.append(_Fault(from_tick, to_tick, _value(event, "ber", 0.0) or 0.0, _value(event, "drop", 0.0) or 0.0, is_down))
+    return faults
+
+
+def _value(event: Event, key: str, default: float | None) -> float | None:
+    value = event.fields[key]
+    return float(value) if isinstance(value, int | float) else default
