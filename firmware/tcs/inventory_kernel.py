@@ -75,6 +75,9 @@ C_PROFILE_Q10 = const(21)  # built up in a tick
 C_COUPLE_TICKS = const(22)
 C_TABLE = const(23)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
+INVENTORY_MAX_UL = const(107000000)  # ten of them stay within 30 bits
+GAS_LOW_MAX_Q6 = const(1000000000)  # 15.6 L: beyond 1.25 times the largest compensator
+SENSITIVITY_MAX_UL_KPA = const(400000)  # four times that of the coldest loop: near the end of the gas it would leave 30 bits
 
 
 @micropython.native
@@ -122,7 +125,7 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
                 t = 0 - t
             if t > 20000:
                 t = 20000
-            unrest -= st[I_SLOPE_UL_K + i] * t // 1000
+            unrest -= (st[I_SLOPE_UL_K + i] >> 3) * t // 125
         i += 1
     if unrest > cfg[C_UNREST_MAX_UL]:
         unrest = cfg[C_UNREST_MAX_UL]
@@ -152,7 +155,7 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
                 t = 60000
             if low > 60000:
                 low = 60000
-            unrest -= st[I_SLOPE_UL_K + T_RETURN] * t // 2000 + st[I_SLOPE_UL_K + T_SUPPLY] * low // 2000
+            unrest -= (st[I_SLOPE_UL_K + T_RETURN] >> 4) * t // 125 + (st[I_SLOPE_UL_K + T_SUPPLY] >> 4) * low // 125
             if unrest > cfg[C_UNREST_MAX_UL]:
                 unrest = cfg[C_UNREST_MAX_UL]
             st[I_UNREST_UL] = unrest
@@ -226,6 +229,10 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
 
     # Gas volume, uL: pv * 1e6 / p by long division in base 100, so that no step leaves 30 bits.
     t = st[I_BEST_MC + T_GAS] - 20000
+    if t > 120000:
+        t = 120000
+    elif t < -120000:
+        t = -120000
     ppm = t * 3411 // 1000
     pv = cfg[C_GAS_PV_MJ]
     pv += (pv // 1000) * (ppm // 4) // 250
@@ -254,7 +261,12 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
     if st[I_STARTED] == 0:
         low = gas << 6
     elif st[I_HELD]:
-        low += (gas - st[I_GAS_APPARENT_UL]) << 6
+        t = (gas - st[I_GAS_APPARENT_UL]) << 6
+        if t > GAS_LOW_MAX_Q6 - low:
+            t = GAS_LOW_MAX_Q6 - low
+        elif t < 0 - low:
+            t = 0 - low
+        low += t
         st[I_HELD] = 0
     st[I_GAS_APPARENT_UL] = gas
     low += ((gas << 6) - low) // cfg[C_GAS_LOW_TICKS]
@@ -262,6 +274,8 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
     gas -= (gas - (low >> 6)) * 2 // 7
     st[I_GAS_UL] = gas
     st[I_SENSITIVITY_UL_KPA] = (gas // pressure) * 1000 + (gas % pressure) * 100 // pressure * 10
+    if st[I_SENSITIVITY_UL_KPA] > SENSITIVITY_MAX_UL_KPA:
+        st[I_SENSITIVITY_UL_KPA] = SENSITIVITY_MAX_UL_KPA
 
     # Liquid: each line's volume, and what the compensator holds, as at 20 C.
     inventory = 0
@@ -319,6 +333,11 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
     elif mask != st[I_MASK]:
         st[I_OFFSET_UL] = inventory - st[I_INVENTORY_UL]
     st[I_MASK] = mask
-    st[I_INVENTORY_UL] = inventory - st[I_OFFSET_UL]
+    inventory -= st[I_OFFSET_UL]
+    if inventory > INVENTORY_MAX_UL or inventory < 0 - INVENTORY_MAX_UL:
+        # Steps taken out one after another have carried it where no loop is: start afresh.
+        inventory += st[I_OFFSET_UL]
+        st[I_OFFSET_UL] = 0
+    st[I_INVENTORY_UL] = inventory
     st[I_STATUS] = status
     return status
