@@ -46,9 +46,11 @@ class DataPath:
         if frozen >= _FROZEN_TICKS and self.state == TRUSTED:
             return self._enter(FROZEN, ST_DATA_PATH_FROZEN, tick)
         if sensing.coherent() >= _COHERENT_CHANNELS and not was_frozen:
-            if self.state == JUMPED and self._undone(sensing):
-                self.state = RETURNED
-                self._since_tick = tick
+            if self.state == JUMPED:
+                # Bits of single channels may go to and fro meanwhile: only the whole jump undone counts.
+                if self._undone(sensing):
+                    self.state = RETURNED
+                    self._since_tick = tick
                 return -1
             self._remember(sensing)
             return self._enter(JUMPED, ST_DATA_PATH_JUMP, tick)

@@ -13,7 +13,9 @@ from tcs.detector_bank import BASE_MS, BLOCKS, configure, couplings
 from tcs.history import History
 from tcs.tables import (
     P_RAMP_GATE_PERMILLE,
+    P_RAMP_QUICK_ALLOW_NL_S,
     P_RAMP_SIGMA_PERMILLE,
+    P_RAMP_SLOW_ALLOW_NL_S,
     P_STANDING_PERMILLE,
     P_SUSPECT_PERMILLE,
     P_TICK_MS,
@@ -48,6 +50,9 @@ class Detector:
         self._slope = array("i", bytes(4 * 8))
         self._couplings = couplings(params)
         self._norm = lk.ramp_norm()
+        # Slopes that compensation may leave: those of the stages that ask, uL a sample with four fractional bits.
+        quick, slow = params[P_RAMP_QUICK_ALLOW_NL_S], params[P_RAMP_SLOW_ALLOW_NL_S]
+        self._allow_q4 = array("i", (quick * 16 // 10000, slow * 16 * self.history.periods[1] // 10000))
         self._ramp = array("i", bytes(4 * lk.R_SIZE))
         self._suspect_permille = params[P_SUSPECT_PERMILLE]
         self._standing_permille = params[P_STANDING_PERMILLE]
@@ -192,7 +197,7 @@ class Detector:
         """Ramp fit on one level of the history, permille of its threshold."""
         history = self.history
         ramp = self._ramp
-        signal = lk.fit_ramp(history.rings[level], history.newest[level], 2, _RAMP_LAST, self._norm, ramp)
+        signal = lk.fit_ramp(history.rings[level], history.newest[level], 2, _RAMP_LAST, self._allow_q4[level], self._norm, ramp)
         noise = self.noise_ul()
         if level:
             # Means of 0.9 s: their noise is slow noise, and the gas's lead passes all of it.

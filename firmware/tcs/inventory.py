@@ -29,7 +29,7 @@ _STOP_MARGIN_ML = const(100)
 _EMPTY_PA = const(3000)
 # Sensor lag and smoothing are undone by T + gain (T - lowpass(T, lag / gain)): a larger gain follows quicker and passes more noise. Inside
 # one of the converter's wide codes a temperature is nine times as noisy: hence the smoothing.
-_LEAD_GAIN = const(1)
+_LEAD_GAIN = const(4)
 _SMOOTH_MS = const(3000)
 # Blanking after a thermal transient: bounded in volume and in time, so that no leak hides in it for long (docs/detector.md).
 _UNREST_MS = const(600000)
@@ -63,7 +63,7 @@ class Inventory:
             at += sk.ST_STRIDE
             slot += 1
         pressure = sensing.p_comp_pa if trusted else UNKNOWN
-        status = ik.account(pressure, connected, flowing, sensing.members, state, self._cfg)
+        status = ik.account(pressure, connected, flowing, state, self._cfg)
         self.status = status
         self.inventory_ul = state[ik.I_INVENTORY_UL] if status == ik.S_OK else UNKNOWN
         return status

@@ -44,7 +44,8 @@ I_STOPS = const(66)
 I_RETURN_LOW_Q8 = const(67)  # the return's temperature over C_COUPLE_TICKS
 I_HELD = const(68)  # no value came out last tick
 I_GAS_APPARENT_UL = const(69)
-I_SIZE = const(70)
+I_LINES_UL = const(70)  # what the lines hold, as at 20 C
+I_SIZE = const(71)
 
 # status
 S_OK = const(0)
@@ -81,9 +82,9 @@ SENSITIVITY_MAX_UL_KPA = const(400000)  # four times that of the coldest loop: n
 
 
 @micropython.native
-def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32, cfg: ptr32) -> int:
+def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) -> int:
     """One tick. pressure: voted, Pa or UNKNOWN; connected: mask of segments open to the compensator; flowing: 1 while the pump moves the
-    coolant; members: mask of the sensors that the pressure rests on.
+    coolant.
 
     With flow a radiator's profile runs from the supply's temperature over its own sensor to the return's: Simpson's rule gives the sensor
     two thirds of its volume and each line a sixth. Without flow it is all the sensor's.
@@ -125,7 +126,8 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
                 t = 0 - t
             if t > 20000:
                 t = 20000
-            unrest -= (st[I_SLOPE_UL_K + i] >> 3) * t // 125
+            # Half of what the lead itself corrects by.
+            unrest -= (st[I_SLOPE_UL_K + i] >> 4) * t // 125 * cfg[C_LEAD_GAIN]
         i += 1
     if unrest > cfg[C_UNREST_MAX_UL]:
         unrest = cfg[C_UNREST_MAX_UL]
@@ -175,7 +177,7 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
             unrest = cfg[C_UNREST_MAX_UL]
         st[I_UNREST_UL] = unrest
     st[I_PROFILE_Q10] = profile
-    mask = (st[I_STOPS] << 12) | (members << 9) | (connected << 6) | known
+    mask = (st[I_STOPS] << 12) | (connected << 6) | known
     if known != 63:
         i = 0
         while i < SLOTS:
@@ -282,6 +284,7 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
     liquid = gas_max_ul - gas
     last = cfg[C_TABLE_POINTS] - 2
     shared = 0
+    compensator = 0
     i = T_RAD1
     while i < SLOTS:
         if (connected >> (i - T_RAD1)) & 1:
@@ -313,7 +316,7 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
         inventory += volume * 1000 + volume * (ppm // 1000) + volume * (ppm % 1000) // 1000
         if i == T_RETURN:
             volume = liquid // 1000
-            inventory += liquid + volume * (ppm // 1000) + volume * (ppm % 1000) // 1000
+            compensator = liquid + volume * (ppm // 1000) + volume * (ppm % 1000) // 1000
             volume += cfg[C_VOLUME_ML + i] + shared
             # At the vapour pressure, agreeing sensors mean a loop without gas pressure, not three broken sensors.
             vapour = cfg[C_TABLE + cfg[C_TABLE_POINTS] + j]
@@ -325,14 +328,16 @@ def account(pressure: int, connected: int, flowing: int, members: int, st: ptr32
     # 1 K of gas is V / T.
     st[I_SLOPE_UL_K + T_GAS] = 0 - gas * 10 // 2931
 
-    st[I_RAW_UL] = inventory
     if st[I_STARTED] == 0:
         st[I_STARTED] = 1
         st[I_OFFSET_UL] = 0
-        st[I_INVENTORY_UL] = inventory
     elif mask != st[I_MASK]:
-        st[I_OFFSET_UL] = inventory - st[I_INVENTORY_UL]
+        # What the lines hold is counted differently from here on; the pressure's part and its noise go on.
+        st[I_OFFSET_UL] += inventory - st[I_LINES_UL]
     st[I_MASK] = mask
+    st[I_LINES_UL] = inventory
+    inventory += compensator
+    st[I_RAW_UL] = inventory
     inventory -= st[I_OFFSET_UL]
     if inventory > INVENTORY_MAX_UL or inventory < 0 - INVENTORY_MAX_UL:
         # Steps taken out one after another have carried it where no loop is: start afresh.

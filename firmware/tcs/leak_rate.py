@@ -76,7 +76,7 @@ class LeakRate:
         if first >= last or history.filled[level] < lk.BASELINE + last:
             return
         fit = self._fit
-        lk.fit_ramp(history.rings[level], history.newest[level], first, last, self._norm, fit)
+        lk.fit_ramp(history.rings[level], history.newest[level], first, last, 0, self._norm, fit)
         m = fit[lk.R_SAMPLES]
         self._onset_tick = tick - m * self._ticks_per_base * period
         self.rate_ul_s = fit[lk.R_SLOPE_Q4] // 8 * 5 // period

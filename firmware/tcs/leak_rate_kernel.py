@@ -21,12 +21,12 @@ R_SIZE = const(3)
 
 
 @micropython.native
-def fit_ramp(ring: ptr32, newest: int, first: int, last: int, norm: ptr32, out: ptr32) -> int:
+def fit_ramp(ring: ptr32, newest: int, first: int, last: int, allow_q4: int, norm: ptr32, out: ptr32) -> int:
     """Fit "level, then a ramp down that began m samples ago" for m = first..last; the best m by likelihood stands in `out`.
 
     ring: the last RING samples (uL), `newest` the index of the last one; the level is the mean of BASELINE samples older than `last`.
-    norm[m]: 16 sqrt(sum of squares of the ramp), enlarged by what the level's own error adds (see ramp_norm). Returns the signal-to-noise
-    numerator: the matched filter's output in uL; divided by a sample's noise it is a normal deviate.
+    allow_q4: a slope (uL a sample) that is none of the fit's business; norm[m]: 16 sqrt(sum of squares of the ramp), enlarged by what the
+    level's own error adds (see ramp_norm). Returns the matched filter's output in uL: a normal deviate times a sample's noise.
     """
     i = newest - last - BASELINE + 1
     if i < 0:
@@ -73,7 +73,8 @@ def fit_ramp(ring: ptr32, newest: int, first: int, last: int, norm: ptr32, out: 
         moment += total
         squares += m * m
         if m >= first:
-            x = moment // norm[m] * 16 + moment % norm[m] * 16 // norm[m]
+            x = moment - (allow_q4 >> shift) * squares // 16
+            x = x // norm[m] * 16 + x % norm[m] * 16 // norm[m]
             if x > best:
                 best = x
                 best_m = m

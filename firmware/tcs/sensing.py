@@ -167,8 +167,9 @@ def _vote_config(params):
     noise = params[P_P_NOISE_PA]
     cfg = array("i", bytes(4 * pk.VC_SIZE))
     cfg[pk.VC_OUTLIER_PA] = 8 * noise
-    cfg[pk.VC_FAST_PA] = 5 * noise // 2
-    cfg[pk.VC_SLOW_PA] = 7 * noise // 10
+    cfg[pk.VC_FAST_PA] = 5 * noise
+    # The converter's wide codes leave two codes, 150 Pa, that each sensor meets at a pressure of its own.
+    cfg[pk.VC_SLOW_PA] = 3 * noise
     cfg[pk.VC_PAIR_PA] = 4 * noise
     cfg[pk.VC_RETURN_TICKS] = 600
     cfg[pk.VC_OFFSET_MAX_PA] = 1500
