@@ -72,6 +72,7 @@ class Board:
         self.switches = ALL_OPEN | BYPASS_CLOSED
         self.tick = 0
         self.reset_cause = 0
+        self.unique_id = b"emulated"
         self.rx = bytearray(256)
         self.rx_count = 0
         self.link = None
