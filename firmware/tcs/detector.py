@@ -128,7 +128,7 @@ class Detector:
         # Quick to rise, the spread stands at 0.96 of the noise; four fifths of it keep the usual spread below the rating.
         noise_pa = (sensing.vote[pk.V_SPREAD_Q8] >> 8) * 4 // 5
         self.top_permille = dk.detect(
-            values[ik.I_SENSITIVITY_UL_KPA], sensing.votes, noise_pa, values[ik.I_UNREST_UL], adapt, self.state, self._cfg
+            values[ik.I_SENSITIVITY_UL_KPA], sensing.votes, noise_pa, inventory.unrest_ul(), adapt, self.state, self._cfg
         )
         self.history.record(self.state)
         if latched:
@@ -204,7 +204,7 @@ class Detector:
             noise = self.state[dk.D_SLOW_NOISE_UL] // 3
         threshold = noise // 10 * self._ramp_sigma_permille // 100
         # An error of U uL that came about over m samples is a signal of U sqrt(m / 3).
-        unrest = inventory.state[ik.I_UNREST_UL] - _CALM_UL
+        unrest = inventory.unrest_ul() - _CALM_UL
         if unrest > 0:
             threshold += (unrest >> 4) * lk.isqrt(ramp[lk.R_SAMPLES] * 85)
         if threshold <= 0 or signal <= 0:

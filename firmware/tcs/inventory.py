@@ -32,6 +32,7 @@ _EMPTY_PA = const(3000)
 _LEAD_GAIN = const(4)
 _SMOOTH_MS = const(3000)
 # Blanking after a thermal transient: bounded in volume and in time, so that no leak hides in it for long (docs/detector.md).
+_WIDE_MS = const(60000)  # a wide code is passed in about that time
 _UNREST_MS = const(600000)
 _UNREST_MAX_UL = const(400000)
 _PROFILE_MS = const(200000)  # about the time that a radiator's content takes to pass
@@ -55,6 +56,13 @@ class Inventory:
         connected: mask of radiators open to the compensator; flowing: 1 while the pump moves coolant; trusted: the data path is.
         """
         state = self.state
+        if not trusted:
+            # What the channels say is not let into any filter; afterwards all go on where they stood.
+            state[ik.I_HELD] = 3
+            state[ik.I_STATUS] = ik.S_NO_PRESSURE
+            self.status = ik.S_NO_PRESSURE
+            self.inventory_ul = UNKNOWN
+            return self.status
         values = sensing.state
         slot = 0
         at = _T_GAS_CHANNEL * sk.ST_STRIDE + sk.ST_VALUE
@@ -62,11 +70,16 @@ class Inventory:
             state[ik.I_TEMP_MC + slot] = values[at]
             at += sk.ST_STRIDE
             slot += 1
-        pressure = sensing.p_comp_pa if trusted else UNKNOWN
-        status = ik.account(pressure, connected, flowing, state, self._cfg)
+        wide = values[sk.ST_WIDE]
+        state[ik.I_WIDE] = (1 if wide & 7 else 0) | (wide >> _T_GAS_CHANNEL << 1 & 0x7E)
+        status = ik.account(sensing.p_comp_pa, connected, flowing, state, self._cfg)
         self.status = status
         self.inventory_ul = state[ik.I_INVENTORY_UL] if status == ik.S_OK else UNKNOWN
         return status
+
+    def unrest_ul(self):
+        """What compensation may be wrong by: after a thermal transient, at the converter's wide codes."""
+        return self.state[ik.I_UNREST_UL] + self.state[ik.I_WIDE_UL]
 
     def disturb(self, unrest_ul):
         """Something was done to the loop that the temperatures will show late: raise what compensation may be wrong by."""
@@ -98,6 +111,7 @@ def _config(params):
     cfg[ik.C_UNREST_TICKS] = _UNREST_MS // params[P_TICK_MS]
     cfg[ik.C_UNREST_MAX_UL] = _UNREST_MAX_UL
     cfg[ik.C_PROFILE_Q10] = max(1, 1024 * params[P_TICK_MS] // _PROFILE_MS)
+    cfg[ik.C_WIDE_TICKS] = _WIDE_MS // params[P_TICK_MS]
     cfg[ik.C_COUPLE_TICKS] = params[P_T_COUPLE_MS] // params[P_TICK_MS]
     cfg[ik.C_SMOOTH_TICKS] = max(1, _SMOOTH_MS // params[P_TICK_MS])
     cfg[ik.C_LEAD_TICKS] = max(1, (params[P_T_LAG_MS] + _SMOOTH_MS) // _LEAD_GAIN // params[P_TICK_MS])

@@ -42,12 +42,16 @@ I_UNREST_UL = const(64)  # what the temperatures' sudden changes may be wrong by
 I_PROFILE_Q10 = const(65)  # how far the radiators' profile is built up since the flow began
 I_STOPS = const(66)
 I_RETURN_LOW_Q8 = const(67)  # the return's temperature over C_COUPLE_TICKS
-I_HELD = const(68)  # no value came out last tick
+I_HELD = const(68)  # since the last value: 1 no pressure, 2 no temperatures came in
 I_GAS_APPARENT_UL = const(69)
 I_LINES_UL = const(70)  # what the lines hold, as at 20 C
-I_SIZE = const(71)
+I_WIDE = const(71)  # in: 1 the compensator's, 2 << slot a temperature's sample lies at a wide code of the converter
+I_WIDE_UL = const(72)  # what that may be wrong by
+I_SIZE = const(73)
 
 # status
+WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
+WIDE_MC = const(110)
 S_OK = const(0)
 S_BOTTOMED = const(1)  # no gas volume left to give: pressure says nothing about the volume
 S_OVER_RANGE = const(2)  # hot stop: liquid-full
@@ -74,7 +78,8 @@ C_UNREST_TICKS = const(19)
 C_UNREST_MAX_UL = const(20)
 C_PROFILE_Q10 = const(21)  # built up in a tick
 C_COUPLE_TICKS = const(22)
-C_TABLE = const(23)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
+C_WIDE_TICKS = const(23)
+C_TABLE = const(24)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
 INVENTORY_MAX_UL = const(107000000)  # ten of them stay within 30 bits
 GAS_LOW_MAX_Q6 = const(1000000000)  # 15.6 L: beyond 1.25 times the largest compensator
@@ -106,7 +111,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 st[I_SEEN + i] = 1
                 st[I_GONE + i] = 0
             low = st[I_SMOOTH_Q8 + i]
-            if st[I_HELD]:
+            if st[I_HELD] & 2:
                 # After a gap: the lead as it was, at the new level.
                 st[I_LOW_Q8 + i] += t - low
                 low = t
@@ -138,7 +143,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     st[I_UNREST_UL] = unrest
     if known & 62 == 0:
         st[I_STATUS] = S_NO_TEMPERATURE
-        st[I_HELD] = 1
+        st[I_HELD] = 3
         return S_NO_TEMPERATURE
     # The profile of the radiators builds up with the flow, and is frozen as an offset when the flow stops.
     profile = st[I_PROFILE_Q10]
@@ -217,6 +222,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 st[I_BEST_MC + i] = t + st[I_SUBSTITUTE_MC + i]
             i += 1
 
+    st[I_HELD] &= 1
     t = st[I_BEST_MC + T_RETURN] << 8
     if st[I_STARTED] == 0:
         st[I_RETURN_LOW_Q8] = t
@@ -338,6 +344,22 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     st[I_LINES_UL] = inventory
     inventory += compensator
     st[I_RAW_UL] = inventory
+    unrest = 0
+    if st[I_WIDE]:
+        if st[I_WIDE] & 1:
+            unrest = st[I_SENSITIVITY_UL_KPA] // 100 * WIDE_PA // 10
+        i = 0
+        while i < SLOTS:
+            if (st[I_WIDE] >> (i + 1)) & 1:
+                unrest -= st[I_SLOPE_UL_K + i] * WIDE_MC // 1000
+            i += 1
+    low = st[I_WIDE_UL]
+    low -= low // cfg[C_WIDE_TICKS] + 1
+    if unrest < low:
+        unrest = low
+    if unrest < 0:
+        unrest = 0
+    st[I_WIDE_UL] = unrest
     inventory -= st[I_OFFSET_UL]
     if inventory > INVENTORY_MAX_UL or inventory < 0 - INVENTORY_MAX_UL:
         # Steps taken out one after another have carried it where no loop is: start afresh.

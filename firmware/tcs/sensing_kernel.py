@@ -63,7 +63,8 @@ ST_COHERENT = const(161)  # channels that jumped together this tick
 ST_FROZEN_TICKS = const(162)  # ticks in a row in which no channel changed
 ST_STARTED = const(163)
 ST_BAD = const(164)  # mask of fitted channels that are not ok
-ST_SIZE = const(165)
+ST_WIDE = const(165)  # mask of channels in or beside one of the converter's wide codes
+ST_SIZE = const(166)
 
 LOW_COUNTS = const(3276)  # 5 % of the count range: open
 HIGH_COUNTS = const(62244)  # 95 %: short
@@ -86,6 +87,7 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
     present = 0
     changed = 0
     unfit = 0
+    wide = 0
     i = 0
     while i < CHANNELS:
         s = i * ST_STRIDE
@@ -130,6 +132,11 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
             width = cfg[j + 1] - cfg[j]
             if width > 0:
                 ideal += (raw - cfg[j]) * (cfg[j + ADC_POINTS + 1] - ideal) // width
+
+            width = ((raw >> 4) & 1023) - 512
+            if width > -4:
+                if width < 3:
+                    wide |= 1 << i
 
             bad = OK
             if raw < LOW_COUNTS:
@@ -185,6 +192,7 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
             changed |= 1 << i
         i += 1
     st[ST_BAD] = unfit
+    st[ST_WIDE] = wide
 
     if (fresh >> V_REF) & 1 and st[V_REF * ST_STRIDE + ST_STATUS] == OK:
         ideal = st[V_REF * ST_STRIDE + ST_VALUE]
