@@ -42,7 +42,8 @@ class Cooling:
             now = inventory.state[ik.I_BEST_MC + ik.T_RAD1 + segment]
             rise_mk = now - self._ring[SEGMENTS * oldest + segment]
             rise_mk = max(-_LIMIT_MK_S * 4, min(_LIMIT_MK_S * 4, rise_mk))
-            self._slopes[segment] = rise_mk * 1000000 // ((_SAMPLES - 1) * _SAMPLE_MS)
+            # 2000 in half seconds stands for 1e6 in ms: a million times the limit leaves 30 bits.
+            self._slopes[segment] = rise_mk * 2000 // ((_SAMPLES - 1) * _SAMPLE_MS // 500)
             self._ring[SEGMENTS * self._newest + segment] = now
             segment += 1
         if self._filled < _SAMPLES:
