@@ -2,8 +2,8 @@
 
 They take mbedtls out of the rp2 port (the pinned source has none, and nothing here needs TLS; SHA-256 stays, from MicroPython's own
 implementation), let the build name its TinyUSB, and end the file system before the last 64 kB of the flash, which are the firmware's raw
-sectors (firmware/boards/reference.py). The compiler of native code learns long jumps on ARMv6-M. A checkout gets the same patches in a
-copy, so that one image is one image.
+sectors (firmware/boards/reference.py). The compiler of native code learns long jumps on ARMv6-M, and the freezer to align it. A
+checkout gets the same patches in a copy, so that one image is one image.
 """
 
 from __future__ import annotations
@@ -42,6 +42,11 @@ _LONG_CONDITIONAL = """\
         asm_thumb_op32(as, OP_BL_HI(rel), OP_BL_LO(rel));
 """
 
+_FREEZER = "tools/mpy-tool.py"
+# It aligns frozen code of every Thumb to two bytes. ARMv6-M loads its larger constants relative to the word-aligned program counter: where
+# a function came to lie at an odd halfword, each of them was read two bytes off.
+_WORD_ALIGNED = r"^( +)MP_NATIVE_ARCH_ARMV6,\n(?= +MP_NATIVE_ARCH_XTENSA,\n +MP_NATIVE_ARCH_XTENSAWIN,\n +\):\n +# ARMV6 or Xtensa -- four)"
+
 PATCHES = (
     Patch(_CMAKE, r"^set\(MICROPY_SSL_MBEDTLS ON\)$", "set(MICROPY_SSL_MBEDTLS OFF)"),
     Patch(_CMAKE, r"^ +mbedtls/mbedtls_port\.c\n", ""),
@@ -53,6 +58,7 @@ PATCHES = (
     Patch(_BOOT, r"^bdev = rp2\.Flash\(\)$", f"bdev = rp2.Flash(start=0, len={FILE_SYSTEM_BYTES})"),
     Patch(_THUMB, r"^        if \(SIGNED_FIT12\(rel\)\) \{\n            // this code path[\s\S]+?^        \}\n(?=    \}\n)", _LONG_JUMP),
     Patch(_THUMB, r"^        asm_thumb_op16\(as, OP_BCC_N\(cond \^ 1, 0\)\);\n +asm_thumb_b_label\(as, label\);\n", _LONG_CONDITIONAL),
+    Patch(_FREEZER, _WORD_ALIGNED, r"\g<0>\1MP_NATIVE_ARCH_ARMV6M,\n"),
 )
 
 PATCHES_SHA256 = text_sha256(*(text for patch in PATCHES for text in (patch.file, patch.pattern, patch.replacement)))
