@@ -6,6 +6,8 @@ Prints one line a test; exit code 1 when any failed, or when a module holds none
 import gc
 import sys
 
+import tcs.app  # imports nest on a small stack: the deepest chain from the top
+
 
 def run(name):
     """Returns (passed, failed)."""
@@ -29,6 +31,7 @@ def run(name):
 def main():
     """Run every module named on the command line."""
     status = 0
+    assert tcs.app
     for name in sys.argv[1:]:
         passed, failed = run(name)
         if failed or not passed:
