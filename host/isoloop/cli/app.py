@@ -132,6 +132,78 @@ def report_command(
     return report(run_dir, json)
 
 
+Port = Annotated[str, typer.Argument(metavar="PORT", help="A pyserial URL: /dev/ttyACM0, socket://127.0.0.1:5000.", show_default=False)]
+Baud = Annotated[int, typer.Option("--baud", metavar="N", help="Of a real port.", min=1200)]
+
+
+@app.command("emulate")
+def emulate_command(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A built-in name or a TOML file.")] = "nominal-orbit",
+    target: Target = "unix",
+    pty: Annotated[bool, typer.Option("--pty", help="A pseudo-terminal that any serial program can open, instead of a TCP port.")] = False,
+) -> int:
+    """Keep an emulated, plant-driven firmware running in real time until Ctrl-C.
+
+    \b
+    isoloop emulate --pty              the first line is the port: isoloop monitor /dev/pts/N
+    isoloop emulate ms22               with the leak of that scenario
+    """
+    from isoloop.cli.emulate import emulate
+
+    return emulate(scenario, target, pty)
+
+
+@app.command("monitor")
+def monitor_command(
+    port: Annotated[str | None, typer.Argument(metavar="PORT", help="A pyserial URL.", show_default=False)] = None,
+    log: Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Keep every byte of the link.", show_default=False)] = None,
+    replay: Annotated[Path | None, typer.Option("--replay", metavar="FILE", help="A log, or a run's link.bin.", show_default=False)] = None,
+    baud: Baud = 115200,
+) -> int:
+    """Show what comes down the link: values, valves, events, quality.
+
+    \b
+    isoloop monitor /dev/ttyACM0 --log today.log
+    isoloop monitor --replay isoloop-runs/ms22-unix-s1/link.bin
+    """
+    from isoloop.cli.monitor import monitor
+
+    return monitor(port, log, replay, baud)
+
+
+@app.command("command")
+def command_command(
+    port: Port,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A telecommand of docs/dictionary.md.", show_default=False)],
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE...]", help="Its arguments.", show_default=False)] = None,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Longest wait in all, seconds.", min=0.1)] = 5.0,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="Key file of the board; default ~/.config/isoloop/keys.", show_default=False)
+    ] = None,
+    baud: Baud = 115200,
+) -> int:
+    """Send one telecommand and print its verification reports.
+
+    \b
+    isoloop command /dev/pts/3 ping
+    isoloop command /dev/pts/3 valve_close valve=rad2_in --timeout 10
+
+    Exit codes: 0 completed, 1 refused or failed, 3 no answer.
+    """
+    from isoloop.cli.command import command
+
+    return command(port, name, arguments or [], timeout, key, baud)
+
+
+@app.command("xtce")
+def xtce_command() -> int:
+    """Print the telemetry and telecommand database as XTCE."""
+    from isoloop.link.xtce import render_xtce
+
+    print(render_xtce(), end="")
+    return EXIT_OK
+
+
 @app.command("bench")
 def bench_command(
     name: Annotated[str, typer.Argument(metavar="detector|cycle|emulator|link", help="Which figures.", show_default=False)],
@@ -141,6 +213,7 @@ def bench_command(
     """Measure, and compare with what is wanted.
 
     \b
+    isoloop bench detector             delays, false alarms, rate estimate, side by side with peers
     isoloop bench emulator             closed-loop ticks a second on one core
 
     Exit code 1 when a figure that is not wall time misses.

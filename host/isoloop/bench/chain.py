@@ -1,0 +1,220 @@
+"""The bench's inner loop: plant tick, then the flight kernels from counts to the detector's statistic, compiled as one function.
+
+Nothing of the detector is written here: `sense`, `vote`, `reference`, `account`, `accumulate` and `detect` are the files that are flashed
+(isoloop.kernels), and the verdict on a statistic over its threshold is given by the flight class itself (flight.py). Here stands what
+tcs/app.py, tcs/sensing.py and tcs/inventory.py do between two kernels: copying a few words.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+from isoloop.kernels import compiled, firmware
+from isoloop.plant import layout as L
+
+# Words of the bridge between loop and host.
+X_VERDICT = 0  # 0 ok, 1 suspect, 2 stale; the loop itself never says leak
+X_TOP = 1
+X_JUDGE = 2  # out: the flight class must decide on this tick
+X_RESUME = 3  # out: a gap in the inventory has ended; the flight class closes it, then the tick goes on
+X_GAP_TICKS = 4
+X_CAUSE = 5  # row of `peaks` that is blamed
+X_COHERENT = 6  # ticks in which the data path would have been doubted
+X_SIZE = 8
+
+C_SUSPECT = 0  # permille
+C_GATE = 1  # permille of a stage from which the ramp fit of its level is asked
+C_HEAD_PUMP_PA = 2
+C_SKIP_TICKS = 3  # of start-up, before peaks count
+C_SIZE = 4
+
+LEVELS = 2
+GATE_STAGES = 4
+HISTORY = 3
+UNKNOWN = -(1 << 30)
+STAGES = 8
+
+
+@cache
+def chain() -> SimpleNamespace:
+    """Compile the loop; .fly(...) advances ticks until one needs the flight class, .bank(...) runs the detector's kernels alone."""
+    import numba
+    import numpy as np
+
+    from isoloop.plant.kernel import step
+
+    sk, pk, ik, dk = (compiled(name) for name in ("sensing_kernel", "pressure_kernel", "inventory_kernel", "detector_kernel"))
+    sense, vote, reference, account = sk.sense, pk.vote, pk.reference, ik.account
+    accumulate, detect = dk.accumulate, dk.detect
+    h0, h1, h2 = firmware("tcs.history").STAGES
+    ring_size = compiled("leak_rate_kernel").RING
+    s_new, s_mean, v_pressure, v_spread = dk.S_NEW, dk.S_MEAN, pk.V_PRESSURE, pk.V_SPREAD_Q8
+    st_wide, i_wide, i_wide_ul = sk.ST_WIDE, ik.I_WIDE, ik.I_WIDE_UL
+    w_return_low, i_return_low = dk.W_RETURN_LOW, ik.I_RETURN_LOW_Q8
+    stride, value, v_ref_q8 = sk.ST_STRIDE, sk.ST_VALUE, sk.ST_V_REF_Q8
+    v_value, v_count, v_members = pk.V_VALUE, pk.V_COUNT, pk.V_MEMBERS
+    r_value, slots, i_temp, i_best = pk.R_VALUE, ik.SLOTS, ik.I_TEMP_MC, ik.I_BEST_MC
+    i_inventory, i_sensitivity, i_unrest, ok = ik.I_INVENTORY_UL, ik.I_SENSITIVITY_UL_KPA, ik.I_UNREST_UL, ik.S_OK
+    w_inventory, w_pressure, w_temp, w_v_ref, w_reference = dk.W_INVENTORY, dk.W_PRESSURE, dk.W_TEMP, dk.W_V_REF, dk.W_REFERENCE
+    d_epoch, d_stage, s_stride, s_excess, s_threshold = dk.D_EPOCH, dk.D_STAGE, dk.S_STRIDE, dk.S_EXCESS_UL, dk.S_THRESHOLD_UL
+    coherent = sk.ST_COHERENT
+    noise_size, noise_rows, noise_row = L.NOISE_ROWS * L.NOISE_COLUMNS, L.NOISE_ROWS, L.NOISE_ROW
+    tick_at, tick_s, offset0, channels = L.TICK, L.P_TICK_S, L.P_OFFSET0, L.CHANNELS
+
+    @numba.njit
+    def fly(
+        ticks: int, tick: int, drive: int, pump_on: int, rng: Any, S: Any, P: Any, noise: Any, counts: Any, slow: Any,
+        sensing: Any, sensing_cfg: Any, votes: Any, votes_cfg: Any, heads: Any, inventory: Any, inventory_cfg: Any,
+        bank: Any, bank_cfg: Any, ring0: Any, ring1: Any, ring2: Any, newest: Any, filled: Any, fresh: Any,
+        sample: Any, settle: Any, x: Any, cfg: Any, peaks: Any, trace: Any,
+    ) -> int:  # fmt: skip
+        """At most `ticks` ticks from `tick`; returns how many were flown. Stops where the flight class must act: see X_JUDGE and X_RESUME.
+
+        settle: ticks until the heads are learned again, started, reference known. slow: rows offset, amplitude, rate, phase, bias of the
+        channels. peaks: (causes, stages + 1) permille. trace: (ticks, 2) takes voted kPa and inventory mL, or is empty.
+        """
+        tracing = trace.shape[0] > 0
+        n = 0
+        while n < ticks:
+            status = ok
+            p = votes[v_pressure]
+            p_reference = heads[0]
+            if x[X_RESUME] == 0:
+                # Samples of this tick stand in counts; the plant moves on at the end, as the board does.
+                sense(counts, 65535, tick, sensing, sensing_cfg)
+                if sensing[coherent] >= 3:
+                    x[X_COHERENT] += 1
+                adapt = 1 if x[X_VERDICT] != 1 else 0
+                for i in range(4):
+                    heads[r_value + i] = sensing[(3 + i) * stride + value]
+                p = vote(
+                    sensing[value], sensing[stride + value], sensing[2 * stride + value], heads[0] if settle[1] else UNKNOWN,
+                    adapt, votes, votes_cfg,
+                )  # fmt: skip
+                restart = 0
+                if settle[0] > 0:
+                    settle[0] -= 1
+                    restart = 1
+                p_reference = reference(p, votes[v_count], adapt, restart, heads)
+                settle[1] = 1
+                p_pump = sensing[3 * stride + value]
+                flowing = pump_on
+                if pump_on and p_pump != UNKNOWN and p != UNKNOWN and (p_pump - p) * 3 <= cfg[C_HEAD_PUMP_PA]:
+                    flowing = 0
+                for i in range(slots):
+                    inventory[i_temp + i] = sensing[(8 + i) * stride + value]
+                wide = sensing[st_wide]
+                inventory[i_wide] = (1 if wide & 7 else 0) | ((wide >> 8) << 1 & 0x7E)
+                status = account(p, 7, flowing, inventory, inventory_cfg)
+                if status == ok and x[X_GAP_TICKS] > 0:
+                    x[X_RESUME] = 1
+                    return n
+            x[X_RESUME] = 0
+            if tracing:
+                trace[n, 0] = p * 0.001
+                trace[n, 1] = inventory[i_inventory] * 0.001
+            judge = 0
+            if status != ok:
+                x[X_VERDICT] = 2
+                x[X_GAP_TICKS] += 1
+            else:
+                members = votes[v_members]
+                sample[w_inventory] = inventory[i_inventory]
+                for i in range(3):
+                    sample[w_pressure + i] = votes[v_value + i] if (members >> i) & 1 else p
+                for i in range(slots):
+                    sample[w_temp + i] = inventory[i_best + i]
+                sample[w_return_low] = inventory[i_return_low] >> 8
+                sample[w_v_ref] = sensing[v_ref_q8] >> 2
+                known = 1 if p_reference != UNKNOWN else 0
+                if known != settle[2]:
+                    settle[2] = known
+                    bank[d_epoch] = (bank[d_epoch] + 1) & 0xFFFFFF
+                sample[w_reference] = p_reference if known else 0
+                if accumulate(sample, bank, bank_cfg):
+                    top = detect(
+                        inventory[i_sensitivity], votes[v_count], (votes[v_spread] >> 8) * 4 // 5, inventory[i_unrest] + inventory[i_wide_ul],
+                        1 if x[X_VERDICT] == 0 else 0, bank, bank_cfg,
+                    )  # fmt: skip
+                    x[X_TOP] = top
+                    for level in range(HISTORY):
+                        at = d_stage + (h0 if level == 0 else h1 if level == 1 else h2) * s_stride
+                        fresh[level] = bank[at + s_new]
+                        if bank[at + s_new]:
+                            place = (newest[level] + 1) & (ring_size - 1)
+                            newest[level] = place
+                            (ring0 if level == 0 else ring1 if level == 1 else ring2)[place] = bank[at + s_mean]
+                            if filled[level] < ring_size:
+                                filled[level] += 1
+                    if top >= cfg[C_SUSPECT]:
+                        judge = 1
+                    row = x[X_CAUSE]
+                    for j in range(STAGES):
+                        at = d_stage + j * s_stride
+                        if bank[at + s_threshold] > 0:
+                            ratio = bank[at + s_excess] * 1000 // bank[at + s_threshold]
+                            if ratio > peaks[row, j] and tick >= cfg[C_SKIP_TICKS]:
+                                peaks[row, j] = ratio
+                            if ratio >= cfg[C_GATE]:
+                                for level in range(LEVELS):
+                                    if fresh[level] and 2 * level <= j < 2 * level + GATE_STAGES:
+                                        judge = 1
+                    x[X_VERDICT] = 0
+            x[X_JUDGE] = judge
+            # The plant's next tick.
+            tick += 1
+            n += 1
+            if tick % noise_rows == 0:
+                for i in range(noise_size):
+                    noise[i] = rng.standard_normal()
+                S[noise_row] = 0.0
+                t_s = tick * P[tick_s]
+                for i in range(channels):
+                    P[offset0 + i] = slow[0, i] + slow[1, i] * np.sin(slow[2, i] * t_s + slow[3, i]) + slow[4, i]
+            step(S, P, noise, counts, drive)
+            if judge:
+                break
+        return n
+
+    @numba.njit
+    def bank_alone(samples: Any, sensitivity: int, unrest: int, bank: Any, bank_cfg: Any) -> int:
+        """accumulate and detect over rows of sample vectors; returns the largest statistic."""
+        most = 0
+        for i in range(samples.shape[0]):
+            if accumulate(samples[i], bank, bank_cfg):
+                most = max(most, detect(sensitivity, 3, 0, unrest, 1, bank, bank_cfg))
+        return most
+
+    @numba.njit
+    def until_inventory(counts: Any, flows: int, sensing: Any, sensing_cfg: Any, votes: Any, votes_cfg: Any, heads: Any,
+                        inventory: Any, inventory_cfg: Any, bank: Any, bank_cfg: Any, sample: Any, parts: int) -> int:  # fmt: skip
+        """The flight kernels over recorded counts, the first `parts` of them: 1 sensing, 2 and vote, 3 and inventory, 4 and detector."""
+        total = 0
+        for tick in range(counts.shape[0]):
+            sense(counts[tick], 65535, tick, sensing, sensing_cfg)
+            if parts < 2:
+                continue
+            for i in range(4):
+                heads[r_value + i] = sensing[(3 + i) * stride + value]
+            p = vote(sensing[value], sensing[stride + value], sensing[2 * stride + value], heads[0], 1, votes, votes_cfg)
+            reference(p, votes[v_count], 1, 0, heads)
+            total += p
+            if parts < 3:
+                continue
+            for i in range(slots):
+                inventory[i_temp + i] = sensing[(8 + i) * stride + value]
+            account(p, 7, flows, inventory, inventory_cfg)
+            if parts < 4:
+                continue
+            sample[w_inventory] = inventory[i_inventory]
+            for i in range(3):
+                sample[w_pressure + i] = votes[v_value + i]
+            for i in range(slots):
+                sample[w_temp + i] = inventory[i_best + i]
+            if accumulate(sample, bank, bank_cfg):
+                total += detect(inventory[i_sensitivity], 3, 0, inventory[i_unrest] + inventory[i_wide_ul], 1, bank, bank_cfg)
+        return total
+
+    return SimpleNamespace(fly=fly, bank=bank_alone, until=until_inventory, tick_at=tick_at)
