@@ -29,9 +29,12 @@ from tcs.tables import (
 RAMP_STAGE = dk.STAGES  # number of the ramp fit where a stage is named
 _RAMP_LAST = const(64)  # base samples: beyond 6.4 s the bank is as quick
 _GATE_STAGES = const(4)
+_FLOOR_UL = const(500)
+_FLOOR_SLOW_UL = const(400)
 _CALM_UL = const(1000)  # unrest of a steady orbit
-_GAP_UL_S = const(50)
+_GAP_UL_S = const(100)
 _GAP_MAX_UL = const(20000)
+_SETTLE = const(200)  # first samples: the gas's and the temperatures' filters are still on their way
 _WARM_UP = const(160)  # samples that the fit looks back on
 
 
@@ -131,6 +134,8 @@ class Detector:
             values[ik.I_SENSITIVITY_UL_KPA], sensing.votes, noise_pa, inventory.unrest_ul(), adapt, self.state, self._cfg
         )
         self.history.record(self.state)
+        if self.state[dk.D_BASE_TICKS] == _SETTLE:
+            self.history.restart()
         if latched:
             return self.verdict
         self.verdict = self._judge(sensing, inventory, tick)
@@ -198,10 +203,11 @@ class Detector:
         history = self.history
         ramp = self._ramp
         signal = lk.fit_ramp(history.rings[level], history.newest[level], 2, _RAMP_LAST, self._allow_q4[level], self._norm, ramp)
-        noise = self.noise_ul()
+        # What the supply reference and the temperatures leave does not fall with the pressure's noise: a floor each.
+        noise = max(self.noise_ul(), _FLOOR_UL)
         if level:
             # Means of 0.9 s: their noise is slow noise, and the gas's lead passes all of it.
-            noise = self.state[dk.D_SLOW_NOISE_UL] // 3
+            noise = max(self.state[dk.D_SLOW_NOISE_UL] // 3, _FLOOR_SLOW_UL)
         threshold = noise // 10 * self._ramp_sigma_permille // 100
         # An error of U uL that came about over m samples is a signal of U sqrt(m / 3).
         unrest = inventory.unrest_ul() - _CALM_UL

@@ -126,16 +126,16 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
     if noise > NOISE_CAP_UL:
         noise = NOISE_CAP_UL
     st[D_NOISE_UL] = noise
-    # Coloured noise: what the steps of 0.9 s means show above the rated noise counts fivefold (in variance) over longer times.
+    # Coloured noise: what the steps of 0.9 s means show above the rated noise counts eightfold (in variance) over longer times.
     slow_noise = noise
     seen = st[D_NOISE_Q8] >> 8
     if seen > noise:
         limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
         if seen > limit:
             seen = limit
-        # root of n^2 + 5 (s^2 - n^2), in units of n / 64
+        # root of n^2 + 8 (s^2 - n^2), in units of n / 64
         limit = seen * 64 // (noise + 1)
-        limit = limit * limit * 5 - 4 * 4096
+        limit = limit * limit * 8 - 7 * 4096
         slow_noise = 64
         while slow_noise * slow_noise < limit and slow_noise < 256:
             slow_noise += 4

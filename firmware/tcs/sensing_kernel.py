@@ -88,6 +88,7 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
     changed = 0
     unfit = 0
     wide = 0
+    supply = 0
     i = 0
     while i < CHANNELS:
         s = i * ST_STRIDE
@@ -154,6 +155,8 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
                 width = ideal - NOMINAL_V_REF_COUNTS
                 if width > V_REF_TOLERANCE_COUNTS or width < -V_REF_TOLERANCE_COUNTS:
                     bad = IMPLAUSIBLE
+                else:
+                    supply = ideal
 
             if bad:
                 status = bad
@@ -194,13 +197,13 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
     st[ST_BAD] = unfit
     st[ST_WIDE] = wide
 
-    if (fresh >> V_REF) & 1 and st[V_REF * ST_STRIDE + ST_STATUS] == OK:
-        ideal = st[V_REF * ST_STRIDE + ST_VALUE]
-        if st[ST_STARTED]:
-            st[ST_V_REF_Q8] += ((ideal << 8) - st[ST_V_REF_Q8]) >> 2
-        else:
-            st[ST_V_REF_Q8] = ideal << 8
+    # From its first good sample on: the channels are trusted ten ticks later, and must not start with a nominal supply.
+    if supply > 0:
+        if st[ST_STARTED] == 0:
+            st[ST_V_REF_Q8] = supply << 8
             st[ST_STARTED] = 1
+        elif st[V_REF * ST_STRIDE + ST_STATUS] == OK:
+            st[ST_V_REF_Q8] += ((supply << 8) - st[ST_V_REF_Q8]) >> 2
     st[ST_COHERENT] = coherent
     if present >= cfg[CFG_FROZEN_CHANNELS] and unchanged == present:
         st[ST_FROZEN_TICKS] += 1
