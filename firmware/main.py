@@ -11,7 +11,11 @@ def _start(board):
 
     app = App(board, reference.KINDS, reference.LOWS, reference.HIGHS, reference.ADC)
     board.begin(app.tick_ms, app.params[P_LINK_BAUD])
-    app.run()
+    try:
+        app.run()
+    except Exception as error:
+        board.last_words(error)
+        raise
 
 
 if sys.platform == "rp2":

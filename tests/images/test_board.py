@@ -12,7 +12,7 @@ from isoloop.errors import TargetError
 
 try:
     from isoloop.emulator import Chip, run_python
-    from isoloop.emulator.board import ENABLE_BIT, MULTIPLEXED_CHANNELS, ONE_SHOT_S, Board, Wiring
+    from isoloop.emulator.board import ENABLE_BIT, ONE_SHOT_S, Board, Wiring
 except TargetError as error:
     if os.environ.get("CI") == "true":
         raise
@@ -84,7 +84,7 @@ print(sums, conversions(b), conversions(c), sep=";")
 """
     )
     sums, b, c = run_python(pico_uf2, source, wire=Bench(counts)).output.strip().split(";")
-    assert eval(sums) == [counts[channel] for channel in MULTIPLEXED_CHANNELS] + [0, 0]
+    assert eval(sums) == [counts[channel] for channel in WIRING.multiplexed] + [0, 0]
     assert (int(b), int(c)) == (counts[1], counts[2])
 
 

@@ -141,6 +141,6 @@ while True:
 
 def test_new_board_formats_its_flash_and_starts(pico_uf2: Path) -> None:
     chip = Chip(pico_uf2)
-    chip.run_for(0.05)
+    chip.run_for(0.5)
     # "littlefs" stands in the superblock that MicroPython's _boot.py writes.
     assert b"littlefs" in bytes(chip.mcu.flash[(2048 - 1408) * 1024 : (2048 - 1408) * 1024 + 8192])

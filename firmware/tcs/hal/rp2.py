@@ -1,5 +1,7 @@
 """The reference board on an RP2040: converter, shift registers, UART, flash sectors, watchdog, strap. Which pin is what: the board file."""
 
+import io
+import sys
 import time
 from array import array
 
@@ -58,7 +60,7 @@ class Rp2Board:
         self._transfer = spi.write_readinto
         self._drives = bytearray(2)
         self._seen = bytearray(2)
-        self._driven = 0
+        self._driven = -1  # no transfer yet
         self._uart = machine.UART(pins.UART, tx=pin(pins.UART_TX), rx=pin(pins.UART_RX))
         self._flash = rp2.Flash(start=pins.NOR_OFFSET, len=pins.NOR_BYTES)
         self._watchdog = None
@@ -90,6 +92,9 @@ class Rp2Board:
             self._start()
         self._next_ms = time.ticks_add(self._next_ms, self._tick_ms)
         convert(self.counts, self._front_end)
+        if self._driven < 0:
+            self._driven = 0
+            self._exchange(0)  # shifted, not latched: it only reads
         count = self._uart.readinto(self.rx)
         self.rx_count = count or 0
 
@@ -113,9 +118,12 @@ class Rp2Board:
         if count:
             self._uart.write(link.buffer, link.drained_at, count)
 
-    def stop(self):
-        """Leave every valve where it is."""
+    def last_words(self, error):
+        """Leave every valve where it is and tell the UART, as text between delimiters, what has happened. The watchdog's bite follows."""
         self._enable.value(1)
+        text = io.BytesIO()
+        sys.print_exception(error, text)
+        self._uart.write(b"\x00" + text.getvalue() + b"\x00")
 
     def ticks_us(self):
         """Clock for measuring a cycle; it wraps as time.ticks_us."""
@@ -135,7 +143,6 @@ class Rp2Board:
 
     def _start(self):
         # The system wakes sleepers on whole milliseconds: begin on one, and every later tick is one.
-        self._exchange(0)  # not latched: it only reads
         time.sleep_ms(1)
         self._next_ms = time.ticks_ms()
         self._started = True
@@ -156,7 +163,7 @@ class Rp2Board:
 
 def reset(board):
     """Restart on command: told from the watchdog's bite at the next boot."""
-    board.stop()
+    board._enable.value(1)
     machine.mem32[_SCRATCH + 8] = _COMMAND_MARK
     machine.reset()
 

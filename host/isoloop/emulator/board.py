@@ -21,8 +21,7 @@ PUMP_BIT = 1 << 14
 ONE_SHOT_S = 5.0
 """The hardware timer that ends any valve drive, however long the enable line is held."""
 
-MULTIPLEXED_CHANNELS = (0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-"""Channel on each input of the CD74HC4067, from input 0; its last two inputs are open and read 0."""
+_BURST_GAP_NS = 1e6  # conversions further apart belong to two samples
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class Wiring:
 
     Attributes:
         select: address lines of the multiplexer, S0 first.
+        multiplexed: channel on each input of the multiplexer on GP26, from input 0; further inputs are open and read 0.
         direct: channel on each of the ADC's other inputs: GP27 and GP28.
         spi: number of the SPI block with the shift registers.
         latch: 74HC595 storage clock (takes over on the rising edge) and 74HC165 load (loads while low).
@@ -43,7 +43,13 @@ class Wiring:
     latch: int
     enable: int
     strap: int
+    multiplexed: tuple[int, ...] = (0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
     direct: tuple[int, ...] = (1, 2)
+
+    @classmethod
+    def of_board_file(cls, pins: Any) -> Wiring:
+        """The wiring that a board file of the firmware names."""
+        return cls(pins.MUX_SELECT, pins.SPI, pins.LATCH, pins.ENABLE, pins.STRAP, pins.MUX_CHANNELS, pins.DIRECT_CHANNELS)
 
 
 class Board:
@@ -52,17 +58,29 @@ class Board:
     Attributes:
         counts: what each channel reads, 0..65520; any 16 successive conversions of a channel add up to it.
         switches: the switch word on the 165s.
+        sampled: what the chip has got of each channel: the sum of its last 16 conversions.
+        conversions: converted since the last reset; a sample is 16 a channel.
+        shifted_in: the switch word that the chip has read last.
+        on_sample: called when a conversion begins that none has come before for a millisecond; `counts` written now still count.
     """
 
     def __init__(self, chip: Chip, wiring: Wiring) -> None:
         self.counts = array("H", bytes(2 * CHANNEL_COUNT))
         self.switches = 0
+        self.sampled = array("H", bytes(2 * CHANNEL_COUNT))
+        self.conversions = 0
+        self.shifted_in = 0
+        self.on_sample: Callable[[], None] = lambda: None
+        self._converted_ns = -_BURST_GAP_NS
+        self._sums = [0] * CHANNEL_COUNT
+        self._input = 0
         self._chip = chip
         self._wiring = wiring
         self._gpio: Any = chip.mcu.gpio
         self._conversions = [0] * CHANNEL_COUNT
         self._shift_out = 0  # 595 shift stages: what the chip has sent, most significant bit first
         self._shift_in = 0  # 165 stages: what it will read
+        self._is_loaded = False  # the 165s hold a word of which nothing has been read
         self._latched = 0
         self._is_enabled = False
         self._one_shot: Any = chip.mcu.clock.create_alarm(self._end_drive)
@@ -70,7 +88,9 @@ class Board:
         self._spi.on_transmit = self._transfer
         self._spi_word = 0
         self._spi_done: Any = chip.mcu.clock.create_alarm(lambda: self._spi.complete_transmit(self._spi_word))
+        self._conversion: Any = chip.mcu.clock.create_alarm(self._converted)
         chip.mcu.adc.on_adc_read = self._convert
+        chip.on_reset.append(self._reset)
         self._gpio[wiring.latch].add_listener(self._on_latch)
         self._gpio[wiring.enable].add_listener(self._on_enable)
         self._gpio[wiring.strap].set_input_value(True)
@@ -100,24 +120,44 @@ class Board:
         alarm = clock.create_alarm(due)
         alarm.schedule(period_s * 1e9)
 
+    def _reset(self) -> None:
+        self._conversion.cancel()
+        self._conversions = [0] * CHANNEL_COUNT
+        self._sums = [0] * CHANNEL_COUNT
+        self.conversions = 0
+
     def _convert(self, adc_input: int) -> None:
-        adc = self._chip.mcu.adc
-        channel = self._channel_at(adc_input)
+        now_ns = self._chip.mcu.clock.nanos
+        is_first = now_ns - self._converted_ns > _BURST_GAP_NS
+        self._converted_ns = now_ns
+        self._input = adc_input
+        self._conversion.schedule(self._chip.mcu.adc.sample_time * 1000)
+        if is_first:
+            self.on_sample()
+
+    def _converted(self) -> None:
+        channel = self._channel_at(self._input)
         value = 0
         if channel is not None:
             step = self._conversions[channel]
-            self._conversions[channel] = (step + 1) % CONVERSIONS_PER_COUNT
             count = self.counts[channel]
             value = count * (step + 1) // CONVERSIONS_PER_COUNT - count * step // CONVERSIONS_PER_COUNT
-        adc.channel_values[adc_input] = value
-        adc.current_channel = adc_input
-        adc.sample_alarm.schedule(adc.sample_time * 1000)
+            self._sums[channel] += value
+            step += 1
+            if step == CONVERSIONS_PER_COUNT:
+                self.sampled[channel] = self._sums[channel]
+                self._sums[channel] = 0
+                step = 0
+            self._conversions[channel] = step
+            self.conversions += 1
+        self._chip.mcu.adc.complete_adc_read(value, False)
 
     def _channel_at(self, adc_input: int) -> int | None:
         if adc_input > 0:
             return self._wiring.direct[adc_input - 1] if adc_input <= len(self._wiring.direct) else None
         address = sum(1 << bit for bit, gpio in enumerate(self._wiring.select) if self._is_high(gpio))
-        return MULTIPLEXED_CHANNELS[address] if address < len(MULTIPLEXED_CHANNELS) else None
+        multiplexed = self._wiring.multiplexed
+        return multiplexed[address] if address < len(multiplexed) else None
 
     def _is_high(self, gpio: int) -> bool:
         return int(self._gpio[gpio].value) == 1
@@ -125,6 +165,9 @@ class Board:
     def _transfer(self, sent: int) -> None:
         """One SPI word: the 595s shift it in while the 165s shift theirs out."""
         bits = self._spi.data_bits
+        if self._is_loaded:
+            self._is_loaded = False
+            self.shifted_in = self._shift_in
         self._spi_word = self._shift_in >> (16 - bits)
         self._shift_in = self._shift_in << bits & 0xFFFF
         self._shift_out = (self._shift_out << bits | sent) & 0xFFFF
@@ -133,6 +176,7 @@ class Board:
     def _on_latch(self, state: int, before: int) -> None:
         if state == 0:
             self._shift_in = self.switches
+            self._is_loaded = True
         elif state == 1 and before == 0:
             self._latched = self._shift_out
 

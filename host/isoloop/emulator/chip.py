@@ -31,6 +31,7 @@ class Chip:
     Time is emulated time. Same image, same files and same inputs give the same cycles and bytes, run after run.
 
     Attributes:
+        on_reset: called at every reset, before the processor runs again.
         mcu: rp2040py's own object, for what this class does not cover (`adc`, `gpio`, `spi`); private API of a pinned version.
         uart: the two serial ports as the outside world sees them.
     """
@@ -58,6 +59,7 @@ class Chip:
         self._deadline: Any = self.mcu.clock.create_alarm(self.stop)
         self.uart = (SerialPort(self.mcu, 0), SerialPort(self.mcu, 1))
         self._cycles_before_reset = 0
+        self.on_reset: list[Callable[[], None]] = []
         self.mcu.watchdog.on_watchdog_trigger = self._watchdog_reset
         self.mcu.core.pc = _FLASH_BASE
 
@@ -115,3 +117,5 @@ class Chip:
     def _enter_reset(self, *, from_watchdog: bool) -> None:
         self._cycles_before_reset = self.cycles
         self.mcu.enter_reset(from_watchdog=from_watchdog)
+        for told in self.on_reset:
+            told()

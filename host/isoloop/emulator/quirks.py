@@ -5,14 +5,28 @@ Private API, so the version is pinned in the `pico` extra, and `check_version()`
 
 from __future__ import annotations
 
+from collections import deque
 from importlib.metadata import version
 from typing import Any
 
-from rp2040py.peripherals.uart import RPUART, UARTDR, UARTTXINTR
+from rp2040py.peripherals.ssi import CMD_BLOCK_ERASE, CMD_PAGE_PROGRAM, CMD_READ_STATUS_1, CMD_SECTOR_ERASE, RPSSI
+from rp2040py.peripherals.uart import RPUART, TXFE, UARTDR, UARTTXINTR
 from rp2040py.sio import RPSIO
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
 from isoloop.emulator.errors import EmulatorError
+from isoloop.targets.nor import ERASE_MS, PAGE_SIZE
+
+PAGE_PROGRAM_MS = 0.4
+BLOCK_ERASE_MS = 150
+"""Typical times of the Pico's W25Q16JV flash, as ERASE_MS."""
+
+_STATUS_BUSY = 1
+_PROGRAM_HEAD = 4  # command and address
+_TX_FULL = 1 << 5
+_TX_BUSY = 1 << 3
+_FIFO_BYTES = 32
+_BITS_PER_BYTE = 10
 
 RP2040PY_VERSION = "0.3.6"
 
@@ -55,6 +69,88 @@ class _Sio(RPSIO):
         self.rp2040.core.cycles = cycles
 
 
+class _Flash(RPSSI):
+    """The flash chip behind its controller, with the time that its work takes.
+
+    The original has erased a sector before the next command comes. On silicon the status register says busy meanwhile, and MicroPython's
+    boot ROM routine waits for it with interrupts off. Programming past the end of a page goes on at the page's beginning.
+    """
+
+    busy_until_ns = 0.0
+
+    def _shift_byte(self, byte_out: int) -> int:
+        answer = int(super()._shift_byte(byte_out))
+        if self._tx_buffer[0] == CMD_READ_STATUS_1 and self.rp2040.clock.nanos < self.busy_until_ns:
+            answer |= _STATUS_BUSY
+        return answer
+
+    def _apply_command(self) -> None:
+        command = bytes(self._tx_buffer)
+        enabled = self._write_enabled
+        if enabled and command[:1] == bytes((CMD_PAGE_PROGRAM,)) and len(command) > _PROGRAM_HEAD:
+            self._program(int.from_bytes(command[1:_PROGRAM_HEAD], "big"), command[_PROGRAM_HEAD:])
+            self._write_enabled = False
+            self._tx_buffer = bytearray()
+            self._be_busy(PAGE_PROGRAM_MS)
+            return
+        super()._apply_command()
+        if enabled and command[:1] in (bytes((CMD_SECTOR_ERASE,)), bytes((CMD_BLOCK_ERASE,))):
+            self._be_busy(ERASE_MS if command[0] == CMD_SECTOR_ERASE else BLOCK_ERASE_MS)
+
+    def _program(self, address: int, data: bytes) -> None:
+        flash = self.rp2040.flash
+        page = address // PAGE_SIZE * PAGE_SIZE
+        for i, byte in enumerate(data):
+            flash[page + (address + i) % PAGE_SIZE] &= byte
+
+    def _be_busy(self, milliseconds: float) -> None:
+        self.busy_until_ns = self.rp2040.clock.nanos + milliseconds * 1e6
+
+
+class _PacedUart(_Uart):
+    """A UART whose bytes leave at the line's pace, out of a transmit FIFO of 32, as `pace_uart()` makes of one.
+
+    The transmit flag rises when the FIFO drains to half, its reset threshold.
+    """
+
+    def pace(self) -> None:
+        """Attach the FIFO."""
+        self._sending: deque[int] = deque()
+        self._sent: Any = self.rp2040.clock.create_alarm(self._shift_out)
+
+    def reset(self) -> None:
+        super().reset()
+        self._sending.clear()
+        self._sent.cancel()
+
+    @property
+    def flags(self) -> int:
+        waiting = len(self._sending)
+        full = _TX_FULL if waiting >= _FIFO_BYTES else 0
+        return (int(super().flags) & ~TXFE) | (_TX_BUSY if waiting else TXFE) | full
+
+    def write_uint32(self, offset: int, value: int) -> None:
+        if offset != UARTDR:
+            RPUART.write_uint32(self, offset, value)
+        elif len(self._sending) < _FIFO_BYTES:  # what does not fit is lost, as on silicon
+            self._sending.append(value & 0xFF)
+            if len(self._sending) == 1:
+                self._schedule()
+
+    def _schedule(self) -> None:
+        self._sent.schedule(_BITS_PER_BYTE * 1e9 / self.baud_rate)
+
+    def _shift_out(self) -> None:
+        byte = self._sending.popleft()
+        if self._sending:
+            self._schedule()
+        if len(self._sending) == _FIFO_BYTES // 2:
+            self._interrupt_status |= UARTTXINTR
+            self.check_interrupts()
+        if self.on_byte:
+            self.on_byte(byte)
+
+
 USB_READ_DELAY_US = 1000
 """One poll of an empty bulk endpoint a USB frame, as a real host does.
 
@@ -74,5 +170,13 @@ def apply(mcu: Any) -> None:
         # The bus holds these objects already, so they change class in place.
         uart.__class__ = _Uart
     mcu.sio.__class__ = _Sio
+    mcu.ssi.__class__ = _Flash
     mcu.clk_peri = CLK_PERI_HZ
     mcu.usb_ctrl.read_delay_microseconds = USB_READ_DELAY_US
+
+
+def pace_uart(mcu: Any, number: int) -> None:
+    """Let a UART send at the pace of its baud rate instead of at once. Not for `run_python`, whose output should cost no emulated time."""
+    uart = mcu.uart[number]
+    uart.__class__ = _PacedUart
+    uart.pace()

@@ -94,7 +94,13 @@ def _open_unix32(core: int | None, hang_s: float) -> Target:
     return UnixTarget(Interpreter((str(image),)), firmware, core=core, hang_s=hang_s, name="unix32")
 
 
-OPENERS: dict[str, Callable[[int | None, float], Target]] = {"unix": _open_unix, "unix32": _open_unix32}
+def _open_pico(core: int | None, hang_s: float) -> Target:
+    from isoloop.targets.pico import open_pico
+
+    return open_pico()
+
+
+OPENERS: dict[str, Callable[[int | None, float], Target]] = {"unix": _open_unix, "unix32": _open_unix32, "pico": _open_pico}
 """Targets by name."""
 
 
