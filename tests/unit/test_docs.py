@@ -9,7 +9,7 @@ import pytest
 
 from isoloop.cli.app import app
 from isoloop.schema import expect
-from isoloop.schema.event import KINDS, NOT_YET, Choice
+from isoloop.schema.event import COMMAND, KINDS, Choice
 from isoloop.schema.names import CLASSES
 from isoloop.schema.scenario import parse_scenario
 from isoloop.schema.toml_file import TomlFile
@@ -34,14 +34,14 @@ def test_docs_index_names_every_page() -> None:
 
 def test_docs_scenarios_names_every_kind_field_mode_and_expectation() -> None:
     text = (DOCS / "scenarios.md").read_text(encoding="utf-8")
-    rows = {kind: line for line in text.splitlines() for kind in (*KINDS, *NOT_YET) if line.startswith(f"| `{kind}`") and "|" in line}
+    rows = {kind: line for line in text.splitlines() for kind in (*KINDS, COMMAND) if line.startswith(f"| `{kind}`") and "|" in line}
     for kind, fields in KINDS.items():
         assert kind in rows
         for name, field in fields.items():
             assert f"`{name}`" in rows[kind], (kind, name)
             if isinstance(field, Choice) and name == "mode":
                 assert all(f"`{mode}`" in rows[kind] for mode in field.choices), kind
-    for key in (*expect.KEYS, *CLASSES, *NOT_YET):
+    for key in (*expect.KEYS, *CLASSES, COMMAND):
         assert f"`{key}`" in text, key
 
 

@@ -178,7 +178,7 @@ def command_command(
     arguments: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE...]", help="Its arguments.", show_default=False)] = None,
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Longest wait in all, seconds.", min=0.1)] = 5.0,
     key: Annotated[
-        Path | None, typer.Option("--key", metavar="FILE", help="Key file of the board; default ~/.config/isoloop/keys.", show_default=False)
+        Path | None, typer.Option("--key", metavar="FILE", help="Key file; default ~/.config/isoloop/keys.", show_default=False)
     ] = None,
     baud: Baud = 115200,
 ) -> int:

@@ -86,12 +86,12 @@ def fly(
     """
     seed = scenario.seed if seed is None else seed
     if plant is None:
-        plant, truth_names = _own_plant(scenario, seed)
+        plant, truth_names = own_plant(scenario, seed)
     pins = open_target(target) if isinstance(target, str) else target
     try:
         identity = pins.identity()
         with Recorder(out_dir, truth_names or ()) as recorder:
-            flight = _Flight(scenario, pins, plant, TruthRecord(truth_names or (), leaks(scenario)), recorder, seed)
+            flight = Flight(scenario, pins, plant, TruthRecord(truth_names or (), leaks(scenario)), recorder, GroundSegment(scenario, seed))
             flight.on_event = on_event
             flight.on_progress = on_progress
             flight.speed = speed
@@ -111,17 +111,26 @@ def fly(
     return summary
 
 
-def _own_plant(scenario: Scenario, seed: int) -> tuple[FlownPlant, Sequence[str]]:
+def own_plant(scenario: Scenario, seed: int) -> tuple[FlownPlant, Sequence[str]]:
+    """The plant of a scenario, and the names of its truth."""
     from isoloop.plant import TRUTH_NAMES, Plant, PlantEvent
 
     events = [PlantEvent(event.at_s, event.kind, dict(event.fields)) for event in plant_events(scenario)]
     return Plant(scenario.plant, seed, scenario.tick_ms, events), TRUTH_NAMES
 
 
-class _Flight:
+class Flight:
     """One flight in progress."""
 
-    def __init__(self, scenario: Scenario, target: Target, plant: FlownPlant, truth: TruthRecord, recorder: Recorder, seed: int) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        target: Target,
+        plant: FlownPlant,
+        truth: TruthRecord,
+        recorder: Recorder,
+        ground: GroundSegment,
+    ) -> None:
         self.tick = 0
         self.on_event: OnEvent | None = None
         self.on_progress: OnProgress | None = None
@@ -137,7 +146,7 @@ class _Flight:
         self._unfed_ticks = 0
         self._watchdog_ticks = WATCHDOG_MS // scenario.tick_ms
         self._cuts = power_cuts(scenario)
-        self._ground = GroundSegment(scenario, seed)
+        self._ground = ground
         self._watch_from_tick = min((math.floor(leak.onset_s * 1000 / scenario.tick_ms) for leak in truth.leaks), default=scenario.ticks)
         self._nor = build_nor(
             {**plant.firmware_params(), **scenario.params, "tick_ms": scenario.tick_ms, "link_baud": scenario.link_baud},

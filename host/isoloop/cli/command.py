@@ -1,0 +1,71 @@
+"""`isoloop command`: one telecommand and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from isoloop.dictionary import Dictionary
+from isoloop.errors import EXIT_EXPECTATION, EXIT_OK, EXIT_TARGET, UsageError
+
+
+def command(port: str, name: str, pairs: Sequence[str], timeout_s: float, key: Path | None, baud: int) -> int:
+    """Send it and print its verification reports. 0 completed, 1 refused or failed, 3 no answer.
+
+    Raises:
+        IsoloopError: no such telecommand, key or port; the port is in use.
+    """
+    from isoloop.link.decoder import STAGES
+    from isoloop.link.keys import find_credentials
+    from isoloop.link.session import GroundLink
+
+    arguments = dict(_pair(text) for text in pairs)
+    _check(name, arguments)
+    with GroundLink(port, baud, find_credentials(key), timeout_s=timeout_s) as link:
+        outcome = link.command(name, arguments, timeout_s)
+        for stage in outcome.stages:
+            reason = f": {stage.reason_name(link.dictionary)}" if stage.is_failure else ""
+            print(f"{stage.time_ms / 1000:10.2f} s  {name} {STAGES[stage.subtype]}{reason}")
+        for answer in outcome.answers:
+            for line in answer_lines(answer, link.dictionary):
+                print(f"{answer.time_ms / 1000:10.2f} s  {line}")
+    if outcome.is_completed:
+        return EXIT_OK
+    if outcome.failure is not None:
+        return EXIT_EXPECTATION
+    print(f"no answer to {name} within {timeout_s:g} s")
+    return EXIT_TARGET
+
+
+def answer_lines(report: object, dictionary: Dictionary) -> list[str]:
+    """An answer that is no verification, in words."""
+    from isoloop.link.decoder import AnswerReport, ParameterReport
+
+    if isinstance(report, ParameterReport):
+        rows = dictionary.parameters_by_number
+        return [f"{rows[number].name} = {value} {rows[number].unit}".rstrip() for number, value in report.values if number in rows]
+    if isinstance(report, AnswerReport):
+        values = " ".join(f"{name}={value}" for name, value in report.values)
+        return [f"report {report.service},{report.subtype} {values}".rstrip()]
+    return []
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, mark, value = text.partition("=")
+    if not mark or not name or not value:
+        raise UsageError(f"'{text}' is no argument: KEY=VALUE is wanted")
+    return name, value
+
+
+def _check(name: str, arguments: dict[str, str]) -> None:
+    """Refuse what is wrong before a port is opened."""
+    from isoloop.dictionary import load_dictionary
+    from isoloop.link.telecommand import CommandError, resolve_arguments
+
+    rows = load_dictionary().telecommands_by_name
+    if name not in rows:
+        raise UsageError(f"there is no telecommand '{name}'; there is {', '.join(rows)}")
+    try:
+        resolve_arguments(rows[name], arguments)
+    except CommandError as refusal:
+        raise UsageError(str(refusal)) from None
