@@ -34,7 +34,8 @@ _FLOOR_SLOW_UL = const(400)
 _CALM_UL = const(1000)  # unrest of a steady orbit
 _GAP_UL_S = const(100)
 _GAP_MAX_UL = const(20000)
-_SETTLE = const(200)  # first samples: the gas's and the temperatures' filters are still on their way
+_SETTLE = const(250)  # first samples: the gas's and the temperatures' filters are still on their way
+_SETTLE_UL = const(15000)
 _WARM_UP = const(160)  # samples that the fit looks back on
 
 
@@ -131,15 +132,19 @@ class Detector:
         # Quick to rise, the spread stands at 0.96 of the noise; four fifths of it keep the usual spread below the rating.
         noise_pa = (sensing.vote[pk.V_SPREAD_Q8] >> 8) * 4 // 5
         self.top_permille = dk.detect(
-            values[ik.I_SENSITIVITY_UL_KPA], sensing.votes, noise_pa, inventory.unrest_ul(), adapt, self.state, self._cfg
+            values[ik.I_SENSITIVITY_UL_KPA], sensing.votes, noise_pa, self._unrest_ul(inventory), adapt, self.state, self._cfg
         )
         self.history.record(self.state)
         if self.state[dk.D_BASE_TICKS] == _SETTLE:
+            self.restart()
             self.history.restart()
         if latched:
             return self.verdict
         self.verdict = self._judge(sensing, inventory, tick)
         return self.verdict
+
+    def _unrest_ul(self, inventory):
+        return inventory.unrest_ul() + (_SETTLE_UL if self.state[dk.D_BASE_TICKS] < _SETTLE else 0)
 
     def _close_gap(self, inventory):
         # The references stand, so that a loss during the gap is seen; what compensation may have drifted by meanwhile is unrest.
