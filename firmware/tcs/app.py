@@ -21,6 +21,7 @@ from tcs.link import Link, budget_bytes
 from tcs.params import Params
 from tcs.pump_watch import PumpWatch
 from tcs.recovery import Recovery
+from tcs.safe_state import SafeState
 from tcs.sensing import UNKNOWN, Sensing
 from tcs.store import Store
 from tcs.tables import (
@@ -96,6 +97,8 @@ class App:
         self.flow_watch = FlowWatch(params) if kinds[_P_CABIN] == sk.KIND_FLOW else None
         self.diagnosis = Diagnosis(params)
         self.housekeeping = Housekeeping(self)
+        self.safe_state = SafeState(store, self)
+        self.safe_state.restore()
         self.ground = Ground(self, store, loaded)
         self.drive_word = 0
         self.alloc_faults = 0
@@ -121,6 +124,7 @@ class App:
         self.events.tick = board.tick
         self.events.emit(EV_BOOT, board.reset_cause)
         self.events.emit(EV_PARAMETERS_LOADED, self._boot[0], self._boot[1])
+        self.safe_state.tell()
         while True:
             fed = self.guarded_cycle()
             self.ground.step(board.tick)
@@ -161,6 +165,7 @@ class App:
         self.isolation.step(is_leak, self._may_isolate(trusted), self.leak_rate.rate_ul_s, least_suspect, tick)
         if self.recovery.step(self.sensing, self.inventory, self.leak_rate.rate_ul_s, tick):
             self._arm_again()
+        self.safe_state.step()
         self._drive(tick)
         self.diagnosis.judge()
         self._report(verdict, tick)

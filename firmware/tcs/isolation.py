@@ -27,6 +27,7 @@ from tcs.tables import (
     ST_ISOLATION_OPENING_BYPASS,
     ST_ISOLATION_REASON_BURST,
     ST_ISOLATION_REASON_LEAK,
+    ST_ISOLATION_REASON_RESUMED,
     ST_MODE_ARMED,
     ST_MODE_INHIBITED,
     ST_PUMP_REASON_BURST,
@@ -59,6 +60,8 @@ class Isolation:
         self._standing_ticks = 0
         self._last_segment = 2
         self._boot_ticks = 0
+        self._is_unfinished = False
+        self._is_explained = False
         self._boot_look_ticks = _BOOT_LOOK_MS // params[P_TICK_MS]
 
     def step(self, is_leak, may_isolate, rate_ul_s, least_suspect, tick):
@@ -69,7 +72,8 @@ class Isolation:
         """
         state = self.state
         if self._boot_ticks >= 0:
-            self._look_at_boot()
+            self._look_at_boot(tick)
+            state = self.state
         if state == ST_ISOLATION_NORMAL or not self.commanded:
             self._watch(is_leak and may_isolate, rate_ul_s, least_suspect, tick)
         elif state == ST_ISOLATION_OPENING_BYPASS:
@@ -80,12 +84,20 @@ class Isolation:
             if self._valves.connected() == 0:
                 self._finish(ST_ISOLATION_ISOLATED, tick)
 
+    def restore(self, state, is_unfinished, pump_on):
+        """What a record says, before the first cycle. An isolation that was under way is taken up again once the switches are known."""
+        self.pump_on = bool(pump_on)
+        self._is_unfinished = bool(is_unfinished)
+        self._is_explained = True
+        if not is_unfinished:
+            self.state = state
+
     def rearm(self):
         """Recovery is over: a new alarm may isolate again. What is shut stays shut."""
         self.commanded = False
         self._standing_ticks = 0
 
-    def _look_at_boot(self):
+    def _look_at_boot(self, tick):
         # A reset opens nothing: segments found shut stay shut, and a pump with nowhere to go stays off.
         self._boot_ticks += 1
         if self._boot_ticks < self._boot_look_ticks:
@@ -98,7 +110,17 @@ class Isolation:
             if valves.position[2 * segment] == vb.CLOSED or valves.position[2 * segment + 1] == vb.CLOSED:
                 shut |= 1 << segment
             segment += 1
-        if shut == 0 or self.mode != ST_MODE_ARMED:
+        if self.mode != ST_MODE_ARMED:
+            return
+        if self._is_unfinished:
+            self.commanded = True
+            self._since_tick = tick
+            self._events.emit(EV_ISOLATION_COMMANDED, _ALL_SEGMENTS, ST_ISOLATION_REASON_RESUMED, 0)
+            valves.command(vb.BYPASS, vb.OPEN, tick)
+            self._close_pairs(self._last_segment if self.pump_on else -1, tick)
+            self._enter(ST_ISOLATION_OPENING_BYPASS)
+            return
+        if shut == 0 or (self._is_explained and self.state != ST_ISOLATION_NORMAL):
             return
         if shut == _ALL_SEGMENTS:
             self._enter(ST_ISOLATION_ISOLATED)

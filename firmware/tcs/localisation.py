@@ -25,6 +25,8 @@ from tcs.tables import (
     ST_LOCALISATION_REASON_HOLDS,
     ST_LOCALISATION_REASON_LOSES,
     ST_LOCALISATION_REASON_NO_DATA,
+    ST_LOCALISATION_REASON_NO_LOSS,
+    ST_LOCALISATION_REASON_NO_TAKE_UP,
     ST_LOCALISATION_REASON_NO_VALVE,
     ST_LOCALISATION_REASON_NOT_SHUT,
     ST_LOCALISATION_REASON_RELAPSE,
@@ -61,8 +63,13 @@ _AGAIN_MS = const(5000)
 _HELD_PERCENT = const(60)
 _MAX_HEAD_PA = const(45000)  # a segment in service does not stand this far above the compensator
 _TRIALS = const(5)
-_MARGIN_UL = const(10000)
+_MARGIN_UL = const(20000)  # of one trial
+_MARGIN_ALL_UL = const(50000)
 _PLAIN = const(5)  # this many times the limit no doubt about the cooling explains
+_NO_TAKE_UP_UL_S = const(4000)
+_TIGHT_UL_S = const(700)
+_DRIFT_UL_S = const(1500)
+_NO_LOSS_UL_S = const(3000)  # twice the drift that a changed flow may feign
 _LEAST_UL_S = const(40)  # below this trials tell nothing
 
 
@@ -99,6 +106,9 @@ class Localisation:
         self._found = 0  # mask: measured, to be compared
         self._since_tick = 0
         self._opened_tick = 0
+        self._drain_ul_s = 0
+        self._convicted_ul_s = 0  # what those convicted in this round were seen to lose
+        self._shut_before = 0  # segments that were out of service before this round
         self._base_ul = 0
         self._last_shut = 0
         self._round_tick = 0
@@ -123,6 +133,8 @@ class Localisation:
             self.trial.taken_ul[segment] = 0
             self._not_before[segment] = tick
             segment += 1
+        self._shut_before = self.mask(ST_SEGMENT_STATE_CONVICTED) | self.mask(ST_SEGMENT_STATE_UNDECIDED)
+        self._convicted_ul_s = 0
         self._found = 0
         self._round_ul = UNKNOWN
         self._round_tick = tick
@@ -164,8 +176,7 @@ class Localisation:
         if state == ST_LOCALISATION_SETTLING or state == ST_LOCALISATION_CHOOSING:
             if x[tr.IN_INVENTORY_UL] == UNKNOWN or x[tr.IN_P_COMP_PA] == UNKNOWN:
                 if tick - self._since_tick >= self._blind_ticks:
-                    self.outcome = O_HALTED
-                    self._enter(ST_LOCALISATION_HALTED, tick)
+                    return self._give_up(tick)
                 return tr.A_NONE
             return self._settle(x, tick) if state == ST_LOCALISATION_SETTLING else self._choose(x, tick)
         action = self.trial.step(x, tick)
@@ -211,11 +222,22 @@ class Localisation:
     def _choose(self, x, tick):
         suspects = self.mask(ST_SEGMENT_STATE_SUSPECT)
         shut = suspects & x[tr.IN_SHUT]
+        # Those whose pressure is known first: it convicts more surely than what is taken up.
+        pick = -1
         segment = 0
         while segment < SEGMENTS:
             if ((shut & ~self._found) >> segment) & 1 and tick >= self._not_before[segment]:
-                return self._try(segment, 2 * segment, x, tick)
+                if pick < 0 or (x[tr.IN_P_RAD_PA + pick] == UNKNOWN and x[tr.IN_P_RAD_PA + segment] != UNKNOWN):
+                    pick = segment
             segment += 1
+        if pick >= 0 and x[tr.IN_P_RAD_PA + pick] == UNKNOWN and self._is_known_waiting(shut & ~self._found, x):
+            return tr.A_NONE
+        if pick >= 0:
+            # Through the valve whose closed switch is made: only it can be seen to move.
+            valve = 2 * pick
+            if (x[tr.IN_LEFT] >> valve) & 1:
+                valve += 1
+            return self._try(pick, valve, x, tick)
         if shut & ~self._found:
             return tr.A_NONE  # later
         if self._found:
@@ -231,6 +253,7 @@ class Localisation:
         self.segment = _lowest(cleared)
         self._base_ul = x[tr.IN_INVENTORY_UL]
         self.void_ul = self.trial.find_void_ul(self.segment, x)
+        self._drain_ul_s = max(self.going_ul_s, self.loss_ul_s(x, tick))
         self._opened_tick = tick
         self._enter(ST_LOCALISATION_OPENING, tick)
         return tr.A_OPEN
@@ -239,17 +262,26 @@ class Localisation:
         """Segments that would not shut: one alone, with the others cleared and the loss going on, is it; otherwise nobody knows."""
         segment = _lowest(suspects)
         rate = self.loss_ul_s(x, tick)
-        is_alone = suspects == 1 << segment and self.mask(ST_SEGMENT_STATE_CONVICTED) == 0 and self.mask(ST_SEGMENT_STATE_UNDECIDED) == 0
-        if is_alone and rate > 0 and rate * 2 >= x[tr.IN_RATE_UL_S]:
+        is_alone = suspects == 1 << segment and not self._new_convicted() and not self.mask(ST_SEGMENT_STATE_UNDECIDED) & ~self._shut_before
+        if is_alone and rate > 0 and (rate * 2 >= x[tr.IN_RATE_UL_S] or rate >= _NO_LOSS_UL_S):
             self.going_ul_s = rate
             self._judge(segment, ST_SEGMENT_STATE_CONVICTED, ST_LOCALISATION_REASON_ELIMINATION, rate, 0)
+        elif self._is_explained(rate, x[tr.IN_RATE_UL_S]) and not self._shut_before:
+            # Another one is convicted and, with this one connected, no more than a drift is lost. Believed once.
+            self._judge(segment, ST_SEGMENT_STATE_CLEARED, ST_LOCALISATION_REASON_NO_LOSS, rate, 0)
         else:
             self._judge(segment, ST_SEGMENT_STATE_UNDECIDED, ST_LOCALISATION_REASON_NOT_SHUT, rate, 0)
         return tr.A_NONE
 
+    def _is_explained(self, rate_ul_s, alarm_ul_s):
+        """The convicted ones lose what the alarm said, or next to nothing is lost any more."""
+        if not self._new_convicted() or alarm_ul_s < _NO_LOSS_UL_S:
+            return False
+        return rate_ul_s <= _TIGHT_UL_S or (self._convicted_ul_s * 5 >= alarm_ul_s * 2 and rate_ul_s <= min(_DRIFT_UL_S, alarm_ul_s // 3))
+
     def _try(self, segment, valve, x, tick):
         self._trials[segment] += 1
-        action = self.trial.begin(segment, valve, x, tick)
+        action = self.trial.begin(segment, valve, max(self.going_ul_s, self.loss_ul_s(x, tick)), x, tick)
         self.segment = segment
         self.void_ul = self.trial.void_ul
         self.outcome = O_TRIAL
@@ -264,17 +296,28 @@ class Localisation:
         if trial.result == tr.R_HELD:
             self._weigh(segment, taken, x, tick)
         elif trial.result == tr.R_NO_VALVE:
-            if trial.valve == 2 * segment:
+            if trial.valve == 2 * segment and not (x[tr.IN_LEFT] >> (trial.valve + 1)) & 1:
                 self._not_before[segment] = tick
                 return self._try(segment, trial.valve + 1, x, tick)
             self._judge(segment, ST_SEGMENT_STATE_UNDECIDED, ST_LOCALISATION_REASON_NO_VALVE, 0, taken)
         elif trial.result == tr.R_NOT_SHUT:
             self._judge(segment, ST_SEGMENT_STATE_UNDECIDED, ST_LOCALISATION_REASON_NOT_SHUT, 0, taken)
-        elif trial.result == tr.R_PARTIAL and taken > trial.void_ul * 3 // 2 + _MARGIN_UL:
+        elif trial.result == tr.R_PARTIAL and self._is_too_much(taken):
             self._judge(segment, ST_SEGMENT_STATE_CONVICTED, ST_LOCALISATION_REASON_TAKE_UP, 0, taken)
         else:
             self._again(segment, ST_LOCALISATION_REASON_UNCLEAR if trial.result == tr.R_PARTIAL else ST_LOCALISATION_REASON_NO_DATA)
+            # Or the alarm is explained without it.
+            is_elsewhere = self.loss_ul_s(x, tick) * 3 >= x[tr.IN_RATE_UL_S] > 0
+            is_plain = x[tr.IN_RATE_UL_S] >= _NO_TAKE_UP_UL_S or self._new_convicted() or is_elsewhere
+            if self.outcome == O_UNDECIDED and trial.result == tr.R_PARTIAL and is_plain:
+                # Five times open to the loop, it took no more than its void: a hole of the alarm's size would have.
+                self._judge(segment, ST_SEGMENT_STATE_CLEARED, ST_LOCALISATION_REASON_NO_TAKE_UP, 0, taken)
         return action
+
+    def _is_too_much(self, taken_ul):
+        """More than its void, in one trial or in all of them: after a burst the inventory may drift by a few mL/s."""
+        void_ul = self.trial.void_ul * 3 // 2
+        return self.trial.take_up_ul > void_ul + _MARGIN_UL or taken_ul > void_ul + _MARGIN_ALL_UL
 
     def _weigh(self, segment, taken, x, tick):
         excess = self.trial.excess_ul_s
@@ -329,26 +372,53 @@ class Localisation:
     def _watch(self, x, tick):
         """OPENING and WATCHING: a cleared segment comes back; what it takes beyond its void is watched all the time."""
         segment = self.segment
+        known = 0
         if x[tr.IN_INVENTORY_UL] != UNKNOWN:
             self.take_up_ul = self._base_ul - x[tr.IN_INVENTORY_UL]
-            # A loss that is known to go on elsewhere is not this segment's.
-            known = self.going_ul_s // 10 * min(1000, (tick - self._opened_tick) * self._tick_ms // 100)
+            # A loss that went on before it was opened is not this segment's.
+            known = self._drain_ul_s // 10 * min(1000, (tick - self._opened_tick) * self._tick_ms // 100)
             if self.take_up_ul - known > self.void_ul * 3 // 2 + self._params[P_WATCH_EXCESS_ML] * 1000:
-                self._judge(segment, ST_SEGMENT_STATE_UNDECIDED, ST_LOCALISATION_REASON_RELAPSE, 0, self.take_up_ul)
+                verdict = ST_SEGMENT_STATE_UNDECIDED if self.mask(ST_SEGMENT_STATE_CONVICTED) else ST_SEGMENT_STATE_CONVICTED
+                self._judge(segment, verdict, ST_LOCALISATION_REASON_RELAPSE, 0, self.take_up_ul)
                 self._enter(ST_LOCALISATION_CHOOSING, tick)
                 return tr.A_SHUT
         if self.state == ST_LOCALISATION_OPENING:
+            if tick - self._opened_tick >= self._blind_ticks:
+                return self._give_up(tick)
             if (x[tr.IN_OPEN] >> segment) & 1:
+                self._enter(ST_LOCALISATION_WATCHING, tick)
+            elif self._has_one_valve(segment, x):
+                # One of its valves: liquid has a way out, coolant perhaps none through. Its valve fault is told.
                 self._enter(ST_LOCALISATION_WATCHING, tick)
             elif (x[tr.IN_FAILED] >> (2 * segment)) & 3:
                 self._judge(segment, ST_SEGMENT_STATE_UNDECIDED, ST_LOCALISATION_REASON_NO_VALVE, 0, self.take_up_ul)
                 self._enter(ST_LOCALISATION_CHOOSING, tick)
                 return tr.A_SHUT
         elif tick - self._since_tick >= self._watch_ticks and x[tr.IN_INVENTORY_UL] != UNKNOWN:
+            self._spent_ul += max(0, self.take_up_ul - known)
             self.segment_state[segment] = ST_SEGMENT_STATE_REOPENED
             self.outcome = O_REOPENED
             self._enter(ST_LOCALISATION_CHOOSING, tick)
+        elif tick - self._since_tick >= self._watch_ticks + self._blind_ticks:
+            return self._give_up(tick)
         return tr.A_NONE
+
+    def _is_known_waiting(self, mask, x):
+        segment = 0
+        while segment < SEGMENTS:
+            if (mask >> segment) & 1 and x[tr.IN_P_RAD_PA + segment] != UNKNOWN:
+                return True
+            segment += 1
+        return False
+
+    def _new_convicted(self):
+        """Mask of those convicted in this round."""
+        return self.mask(ST_SEGMENT_STATE_CONVICTED) & ~self._shut_before
+
+    def _has_one_valve(self, segment, x):
+        failed = (x[tr.IN_FAILED] >> (2 * segment)) & 3
+        left = (x[tr.IN_LEFT] >> (2 * segment)) & 3
+        return (failed == 1 and left & 2) or (failed == 2 and left & 1)
 
     def _judge(self, segment, state, reason, excess_ul_s, take_up_ul):
         self.segment = segment
@@ -360,8 +430,15 @@ class Localisation:
             self.outcome = O_CLEARED
         elif state == ST_SEGMENT_STATE_CONVICTED:
             self.outcome = O_CONVICTED
+            if reason == ST_LOCALISATION_REASON_LOSES:
+                self._convicted_ul_s += min(1000000, excess_ul_s)
         else:
             self.outcome = O_UNDECIDED
+
+    def _give_up(self, tick):
+        self.outcome = O_HALTED
+        self._enter(ST_LOCALISATION_HALTED, tick)
+        return tr.A_NONE
 
     def _enter(self, state, tick):
         self.state = state

@@ -14,6 +14,7 @@ from tcs.localisation import Localisation
 from tcs.sensing_kernel import UNKNOWN
 from tcs.tables import (
     EV_LEAK_ELSEWHERE,
+    EV_NEXT_BEST_ISOLATION,
     EV_RECOVERY_ENDED,
     EV_SEGMENT_CLEARED,
     EV_SEGMENT_CONVICTED,
@@ -28,6 +29,7 @@ from tcs.tables import (
     ST_ELSEWHERE_NOT_FOUND,
     ST_ISOLATION_INCOMPLETE,
     ST_ISOLATION_ISOLATED,
+    ST_ISOLATION_MEASURE_BY_PRESSURE,
     ST_LOCALISATION_ENDED,
     ST_PUMP_REASON_NEXT_BEST,
     ST_PUMP_REASON_RECOVERY,
@@ -47,6 +49,9 @@ _SMOOTH_MS = const(400)
 _SEEN_PERCENT = const(60)  # of the alarm's rate: a loss that goes on with every segment shut
 _DRIFT_UL_S = const(1500)  # what a loop whose flow has just changed may seem to lose
 _REARM_MS = const(30000)  # the re-opened lines' temperatures settle
+_BEHIND_PERCENT = const(50)
+_BEHIND_MS = const(2000)
+_BEHIND_UL = const(10000)
 _ROUNDS = const(3)
 
 
@@ -69,6 +74,10 @@ class Recovery:
         self.is_tight = False
         self.lost_before_ul = 0  # in the rounds before this one
         self._low_ul = UNKNOWN
+        self._low_ticks = array("i", bytes(4 * 2 * vb.SEGMENTS))
+        self._behind_ul = 0
+        self._behind_ticks = _BEHIND_MS // params[P_TICK_MS]
+        self._is_first = True
         self._is_begun = False
         self._round = 0
         self._rearm_tick = -1
@@ -77,6 +86,9 @@ class Recovery:
     def step(self, sensing, inventory, rate_ul_s, tick):
         """One tick, after isolation and before the valves. True when the detector is to be armed again: what is in service is tight."""
         self.cooling.step(inventory, tick)
+        if self._is_first:
+            self._is_first = False
+            self._keep_shut(tick)
         isolation = self._isolation
         localisation = self.localisation
         if not self._is_begun and isolation.commanded:
@@ -95,6 +107,16 @@ class Recovery:
         isolation.rearm()
         self._is_begun = False
         return True
+
+    def _keep_shut(self, tick):
+        """After a boot: what a record says leaks, or may leak, is driven shut wherever the reset caught its valves."""
+        segment = 0
+        while segment < vb.SEGMENTS:
+            state = self.localisation.segment_state[segment]
+            if state == ST_SEGMENT_STATE_CONVICTED or state == ST_SEGMENT_STATE_UNDECIDED:
+                self._valves.command(2 * segment, vb.CLOSED, tick)
+                self._valves.command(2 * segment + 1, vb.CLOSED, tick)
+            segment += 1
 
     def _gather(self, sensing, inventory, rate_ul_s):
         x = self.inputs
@@ -116,6 +138,8 @@ class Recovery:
         while i < 2 * vb.SEGMENTS:
             if valves.position[i] != vb.CLOSED:
                 left |= 1 << i
+                if valves.failed[i] and not valves.assumed[i]:
+                    self._look_behind(i, sensing)
             if valves.failed[i]:
                 failed |= 1 << i
             i += 1
@@ -135,6 +159,23 @@ class Recovery:
         x[tr.IN_OPEN] = is_open
         x[tr.IN_LEFT] = left
         x[tr.IN_FAILED] = failed
+
+    def _look_behind(self, valve, sensing):
+        """A valve that was driven shut without its switch: a pressure far below the lines' stands only behind a valve that is shut."""
+        p_pa = sensing.value(_P_RAD1 + valve // 2)
+        p_comp_pa = sensing.p_comp_pa
+        is_low = p_pa != UNKNOWN and p_comp_pa != UNKNOWN and p_pa * 100 < p_comp_pa * _BEHIND_PERCENT
+        if not is_low or self._valves.goal[valve] != vb.CLOSED or self._valves.position[valve ^ 1] != vb.CLOSED or self._low_ul == UNKNOWN:
+            self._low_ticks[valve] = 0
+            return
+        if self._low_ticks[valve] == 0:
+            self._behind_ul = self._low_ul
+        self._low_ticks[valve] += 1
+        if self._behind_ul - self._low_ul > _BEHIND_UL:
+            self._low_ticks[valve] = 0  # a large hole drags an open segment's pressure down, and the inventory with it
+        elif self._low_ticks[valve] == self._behind_ticks:
+            self._valves.assumed[valve] = 1
+            self._events.emit(EV_NEXT_BEST_ISOLATION, valve // 2, ST_ISOLATION_MEASURE_BY_PRESSURE)
 
     def _act(self, action, tick):
         valves = self._valves
@@ -184,7 +225,7 @@ class Recovery:
         elif not convicted:
             outcome = ST_RECOVERY_OUTCOME_NO_CULPRIT
             is_known = self._look_elsewhere(tick)
-        is_known = is_known and loc.going_ul_s == 0
+        is_known = is_known and loc.going_ul_s == 0 and loc.loss_ul_s(self.inputs, tick) < 2 * _DRIFT_UL_S
         self._round += 1
         self._events.emit(EV_RECOVERY_ENDED, outcome, in_service, convicted, undecided)
         if is_known and in_service and self._round < _ROUNDS:
@@ -198,7 +239,7 @@ class Recovery:
         loc = self.localisation
         rate = loc.loss_ul_s(self.inputs, tick)
         alarm_ul_s = self.inputs[tr.IN_RATE_UL_S]
-        is_seen = rate > _DRIFT_UL_S and rate >= alarm_ul_s // 100 * _SEEN_PERCENT
+        is_seen = rate > 2 * _DRIFT_UL_S or (rate > _DRIFT_UL_S and rate >= alarm_ul_s // 100 * _SEEN_PERCENT)
         if is_seen or self._round > 0:
             self.segment = ST_SEGMENT_INTERNAL
             self.is_tight = False

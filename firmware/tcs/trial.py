@@ -82,18 +82,23 @@ class Trial:
         self.taken_ul = array("i", bytes(4 * SEGMENTS))  # of all trials since it was last full
         self.void_ul = 0
         self.full_mc = array("i", [UNKNOWN] * SEGMENTS)  # temperature at which a segment was last full
+        self._tick_ms = tick_ms
         self._base_ul = 0
+        self._drain_ul_s = 0
+        self._begun_tick = 0
         self._full_ticks = 0
         self._is_filled = False
         self._since_tick = 0
 
-    def begin(self, segment, valve, x, tick):
-        """Crack one valve of a shut segment."""
+    def begin(self, segment, valve, drain_ul_s, x, tick):
+        """Crack one valve of a shut segment. drain_ul_s: what the loop loses without it."""
         self.segment = segment
         self.valve = valve
         self.result = R_NONE
         self.void_ul = self.find_void_ul(segment, x)
         self._base_ul = x[IN_INVENTORY_UL]
+        self._drain_ul_s = min(1000000, drain_ul_s)
+        self._begun_tick = tick
         self.take_up_ul = 0
         self._full_ticks = 0
         self._is_filled = False
@@ -146,7 +151,8 @@ class Trial:
                 self._end(R_NOT_SHUT)
             return A_NONE
         if x[IN_INVENTORY_UL] != UNKNOWN:
-            self.take_up_ul = max(0, self._base_ul - x[IN_INVENTORY_UL])
+            drained = self._drain_ul_s // 10 * min(1000, (tick - self._begun_tick) * self._tick_ms // 100)
+            self.take_up_ul = max(0, self._base_ul - x[IN_INVENTORY_UL] - drained)
             self.taken_ul[segment] += self.take_up_ul
         if self._is_filled:
             self._hold.begin(x[IN_P_RAD_PA + segment], x[IN_P_COMP_PA], tick)

@@ -44,6 +44,7 @@ class Valves:
         self.goal = array("i", [HOLD] * COUNT)
         self.failed = array("i", [0] * COUNT)
         self.fault_kind = array("i", [0] * COUNT)
+        self.assumed = array("i", [0] * COUNT)  # shut by the pressure behind it, where the switches do not say so
         self._since = array("i", [0] * COUNT)
         self._tries = array("i", [0] * COUNT)
         self._pausing = array("i", [0] * COUNT)
@@ -59,6 +60,8 @@ class Valves:
         """Drive a valve to OPEN or CLOSED from this tick on. Repeating the goal in force changes nothing."""
         if self.goal[valve] == goal:
             return
+        if goal == OPEN:
+            self.assumed[valve] = 0
         self.goal[valve] = goal
         self.failed[valve] = 0
         self._tries[valve] = 0
@@ -83,8 +86,12 @@ class Valves:
         return False
 
     def is_segment_closed(self, segment):
-        """True when both valves of a radiator are confirmed closed."""
-        return self.position[2 * segment] == CLOSED and self.position[2 * segment + 1] == CLOSED
+        """True when both valves of a radiator are confirmed closed, one of them perhaps by the pressure behind it."""
+        return self.is_closed(2 * segment) and self.is_closed(2 * segment + 1)
+
+    def is_closed(self, valve):
+        """Confirmed by its end switch, or taken for it."""
+        return self.position[valve] == CLOSED or self.assumed[valve] == 1
 
     def has_segment_failed(self, segment):
         """True when a valve of a radiator was given up."""

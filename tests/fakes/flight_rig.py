@@ -22,6 +22,7 @@ HIGHS = array("i", (250000, 250000, 250000, 400000, 600000, 600000, 600000, 2500
 STRAIGHT_ADC = array("i", (0, 16384, 32768, 49152, 65520, 0, 16384, 32768, 49152, 65520))
 NOMINAL = (118000, 118000, 118000, 148000, 127000, 127000, 127000, 101300, 20000, 20000, 20000, 20000, 20000, 20000, 20000, 0)
 
+SAFE_STATE_SECTOR = 6
 BYPASS = 6
 PUMP_BIT = 0x4000
 ENABLE_BIT = 0x8000
@@ -64,7 +65,7 @@ class Noise:
 
 
 class Board:
-    """The board seam as data: set .counts, .fresh, .switches, .tick; flash reads as erased."""
+    """The board seam as data: set .counts, .fresh, .switches, .tick; .flash holds the safe state's two sectors, others read as erased."""
 
     def __init__(self):
         self.counts = array("H", [0] * CHANNELS)
@@ -72,6 +73,7 @@ class Board:
         self.switches = ALL_OPEN | BYPASS_CLOSED
         self.tick = 0
         self.reset_cause = 0
+        self.flash = bytearray(b"\xff" * 8192)
         self.unique_id = b"emulated"
         self.rx = bytearray(256)
         self.rx_count = 0
@@ -96,10 +98,28 @@ class Board:
         """Every cycle takes no time."""
         return 0
 
-    def nor_read(self, _sector, _page, buffer):
-        """An erased page."""
+    def nor_read(self, sector, page, buffer):
+        """A page of 256 bytes."""
+        at = self._at(sector, page)
         for i in range(len(buffer)):
-            buffer[i] = 0xFF
+            buffer[i] = self.flash[at + i] if at >= 0 else 0xFF
+
+    def nor_program(self, sector, page, buffer):
+        """Clears bits."""
+        at = self._at(sector, page)
+        for i in range(len(buffer)):
+            if at >= 0:
+                self.flash[at + i] &= buffer[i]
+
+    def nor_erase(self, sector):
+        """Sets them all."""
+        at = self._at(sector, 0)
+        for i in range(4096):
+            if at >= 0:
+                self.flash[at + i] = 0xFF
+
+    def _at(self, sector, page):
+        return (sector - SAFE_STATE_SECTOR) * 4096 + 256 * page if SAFE_STATE_SECTOR <= sector < SAFE_STATE_SECTOR + 2 else -1
 
 
 class Actuators:

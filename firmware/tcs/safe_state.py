@@ -1,0 +1,147 @@
+"""Safe state: what must survive a reset - isolation, conviction, alarms, the loss - written before a valve moves, restored before one can.
+
+One record of the store (KIND_SAFE_STATE). Saved when it changes, in the cycle that decides and before its drives leave the board; the
+inventory each minute. At boot the record and the end switches together give the state; nothing is opened from either.
+"""
+
+from struct import pack_into, unpack_from
+
+from micropython import const
+
+from tcs import inventory_kernel as ik
+from tcs import store as records
+from tcs.tables import (
+    EV_LEAK_ALARM,
+    EV_LOSS_WHILE_OFF,
+    EV_SAFE_MODE,
+    EV_STATE_RESTORED,
+    P_TICK_MS,
+    ST_LEAK_CLASS_COOLANT_LEAK,
+    ST_LOCALISATION_ENDED,
+    ST_LOCALISATION_HALTED,
+    ST_MODE_PASSIVE,
+    ST_SEGMENT_STATE_CLEARED,
+    ST_SEGMENT_STATE_SUSPECT,
+)
+
+_VERSION = const(1)
+_LENGTH = const(32)
+_COMMANDED = const(1)
+_PUMP_ON = const(2)
+_ENDED = const(4)
+_COMPARE_MS = const(5000)
+_LOSS_UL = const(300000)  # what temperatures that nobody watched may feign in a loop that was off for hours
+_MINUTE_MS = const(60000)
+_STEADY_MS = const(300000)
+_BOOTS = const(5)  # that many within five minutes of each other are a loop
+
+
+class SafeState:
+    """.boots: resets in a row without five steady minutes. step() is allocation-free; restore() is for boot."""
+
+    def __init__(self, store, app):
+        self._store = store
+        self._app = app
+        self._payload = bytearray(_LENGTH)
+        self._signature = -1
+        self._saved_ul = -1
+        self._saved_mask = -1
+        self._tick_ms = app.params[P_TICK_MS]
+        self._ticks = 0
+        self._has_record = False
+        self._is_looping = False
+        self.boots = 0
+        self.failures = 0
+
+    def restore(self):
+        """Take the newest record over into the stages; before the first cycle."""
+        found = self._store.newest(records.KIND_SAFE_STATE)
+        if found is None or len(found[2]) != _LENGTH or found[2][0] != _VERSION:
+            return
+        app = self._app
+        _, flags, isolation, a, b, c, segment, boots, alarms, lost, rate, hole, self._saved_ul, self._saved_mask = unpack_from(
+            "<BBBBBBBBHiiiiB", found[2], 0
+        )
+        self._has_record = True
+        self.boots = min(255, boots + 1)
+        app.diagnosis.alarms = alarms
+        app.recovery.segment = segment
+        app.recovery.lost_before_ul = lost
+        rates = app.leak_rate
+        rates.rate_ul_s = rates.low_ul_s = rates.high_ul_s = rate
+        rates.hole_um = hole
+        localisation = app.recovery.localisation
+        for i, state in enumerate((a, b, c)):
+            localisation.segment_state[i] = ST_SEGMENT_STATE_SUSPECT if state == ST_SEGMENT_STATE_CLEARED else state
+        if flags & _ENDED:
+            localisation.state = ST_LOCALISATION_ENDED
+        app.isolation.restore(isolation, flags & _COMMANDED and not flags & _ENDED, flags & _PUMP_ON)
+        if self.boots >= _BOOTS:
+            self._is_looping = True
+            app.isolation.mode = ST_MODE_PASSIVE
+
+    def tell(self):
+        """The events of what was restored; once the first tick is known."""
+        app = self._app
+        if self._has_record:
+            app.events.emit(EV_STATE_RESTORED, app.isolation.state, app.diagnosis.alarms, app.recovery.lost_before_ul, self.boots)
+        if self._is_looping:
+            app.events.emit(EV_SAFE_MODE, self.boots)
+
+    def step(self):
+        """One tick, when isolation and recovery have decided and before the valves are driven."""
+        app = self._app
+        self._ticks = min(0x3FFFFFFF, self._ticks + 1)
+        if self._saved_ul >= 0 and self._ticks == _COMPARE_MS // self._tick_ms:
+            self._compare()
+        if self._ticks == _STEADY_MS // self._tick_ms:
+            self.boots = 0
+        signature = self._sign()
+        is_minute = self._ticks % (_MINUTE_MS // self._tick_ms) == 0 and app.inventory.status == ik.S_OK
+        if signature == self._signature and not is_minute:
+            return
+        # A failed save is tried again a minute later: the one before it stands.
+        self._signature = signature
+        self._pack()
+        if not self._store.save(records.KIND_SAFE_STATE, self._payload, _LENGTH) and self.failures < 0xFFFF:
+            self.failures += 1
+
+    def _flags(self):
+        app = self._app
+        state = app.recovery.localisation.state
+        flags = 0
+        if app.isolation.commanded:
+            flags |= _COMMANDED
+        if app.isolation.pump_on:
+            flags |= _PUMP_ON
+        if state == ST_LOCALISATION_ENDED or state == ST_LOCALISATION_HALTED:
+            flags |= _ENDED
+        return flags
+
+    def _sign(self):
+        app = self._app
+        states = app.recovery.localisation.segment_state
+        value = self._flags() | app.isolation.state << 3 | states[0] << 6 | states[1] << 9 | states[2] << 12
+        return value | (app.recovery.segment & 7) << 15 | (app.diagnosis.alarms & 0x3FF) << 18
+
+    def _pack(self):
+        app = self._app
+        states = app.recovery.localisation.segment_state
+        payload = self._payload
+        inventory_ul = app.inventory.state[ik.I_RAW_UL] if app.inventory.status == ik.S_OK else -1
+        pack_into("<BBBBBB", payload, 0, _VERSION, self._flags(), app.isolation.state, states[0], states[1], states[2])
+        pack_into("<BB", payload, 6, app.recovery.segment, self.boots)
+        pack_into("<Hi", payload, 8, app.diagnosis.alarms, app.leak_rate.lost_ul + app.recovery.lost_before_ul)
+        pack_into("<iiiB", payload, 14, app.leak_rate.rate_ul_s, app.leak_rate.hole_um, inventory_ul, app.valves.connected())
+
+    def _compare(self):
+        """What the loop lost while nobody watched. Said and latched; the bank judges whether it goes on."""
+        app = self._app
+        if app.inventory.status != ik.S_OK or app.valves.connected() != self._saved_mask:
+            return
+        lost_ul = self._saved_ul - app.inventory.state[ik.I_RAW_UL]
+        if lost_ul > _LOSS_UL:
+            app.events.emit(EV_LOSS_WHILE_OFF, lost_ul)
+            app.recovery.lost_before_ul += lost_ul
+            if app.diagnosis.latch(ST_LEAK_CLASS_COOLANT_LEAK):
+                app.events.emit(EV_LEAK_ALARM, ST_LEAK_CLASS_COOLANT_LEAK, -1, 0, lost_ul)
