@@ -24,6 +24,7 @@ def allocating(*arguments):
     return list(arguments)
 
 
+@pytest.mark.req("REQ-APP-001", "REQ-SAF-011")
 @pytest.mark.parametrize(("stage", "method"), STAGES)
 def test_app_allocation_in_a_stage_is_counted_and_the_cycle_discarded(stage, method):
     flight = Flight()
@@ -57,6 +58,7 @@ def test_app_drives_stay_as_they_were_in_a_cycle_that_is_discarded():
     assert flight.cycle() is True
 
 
+@pytest.mark.req("REQ-SAF-011")
 def test_app_run_does_not_feed_the_watchdog_in_a_cycle_that_is_discarded():
     flight = Flight()
     flight.show()
@@ -119,6 +121,7 @@ def random(seed, with_gaps=False):
     return fill
 
 
+@pytest.mark.req("REQ-SAF-010")
 @pytest.mark.parametrize(("value", "settle_ticks"), [(0, 0), (0, 300), (65535, 0), (65535, 300), (32760, 0), (32760, 300)])
 def test_app_hour_of_one_count_in_every_channel_isolates_nothing(value, settle_ticks):
     flight = Flight()
@@ -130,6 +133,7 @@ def test_app_hour_of_one_count_in_every_channel_isolates_nothing(value, settle_t
     assert flight.app.detector.verdict != tables.ST_VERDICT_OK
 
 
+@pytest.mark.req("REQ-SAF-010")
 @pytest.mark.parametrize(("seed", "with_gaps"), [(1, False), (2, True)])
 def test_app_hour_of_random_counts_isolates_nothing(seed, with_gaps):
     flight = Flight()

@@ -1,0 +1,138 @@
+"""The detector behind sensing and inventory: how soon it calls a leak, that noise calls none, what it says of data it cannot judge.
+
+Runs under CPython and, by tests/mp/run.py, under MicroPython.
+"""
+
+from array import array
+
+import pytest
+
+from fakes.flight_rig import ALL, CHANNELS, HIGHS, KINDS, LOWS, NOMINAL, P_CABIN, STRAIGHT_ADC, Noise, counts_of, parameters
+from tcs import tables
+from tcs.detector import Detector
+from tcs.inventory import Inventory
+from tcs.sensing import Sensing
+
+GAS_ML = 358000.0 / 118.0
+NOISE_COUNTS = 61  # triangular: 25 counts rms are the 0.12 kPa of the reference noise
+LEAK = tables.ST_VERDICT_LEAK
+
+
+class Chain:
+    """A loop at 20 C whose gas takes the room that the leak leaves; isothermal."""
+
+    def __init__(self, seed=1, noise_counts=NOISE_COUNTS):
+        params = parameters()
+        self.sensing = Sensing(KINDS, LOWS, HIGHS, STRAIGHT_ADC, params)
+        self.inventory = Inventory(params)
+        self.detector = Detector(params)
+        self.noise = Noise(seed)
+        self.noise_counts = noise_counts
+        self.counts = array("H", [0] * CHANNELS)
+        self.fixed = [counts_of(channel, NOMINAL[channel]) for channel in range(CHANNELS)]
+        self.lost_ml = 0.0
+        self.tick = 0
+        self.is_blind = False
+
+    def step(self, rate_ml_s=0.0, trusted=True):
+        self.tick += 1
+        self.lost_ml += rate_ml_s / 10
+        pressure_pa = int(358000000.0 / (GAS_ML + self.lost_ml))
+        for channel in range(CHANNELS):
+            if channel < P_CABIN:
+                raw = counts_of(channel, NOMINAL[channel] - 118000 + pressure_pa) + self.noise.around(self.noise_counts)
+                self.counts[channel] = 0 if self.is_blind and channel < 3 else raw
+            else:
+                self.counts[channel] = self.fixed[channel] + self.noise.around(3)
+        verdict = self.detector.verdict
+        self.sensing.update(self.counts, ALL, self.tick, 1 if verdict == tables.ST_VERDICT_OK else 0, 7)
+        self.inventory.update(self.sensing, 7, 1, trusted)
+        return self.detector.update(self.sensing, self.inventory, trusted, self.tick)
+
+    def run(self, ticks, rate_ml_s=0.0, trusted=True):
+        """The verdict after so many ticks."""
+        for _ in range(ticks):
+            verdict = self.step(rate_ml_s, trusted)
+        return verdict
+
+    def ticks_to_leak(self, rate_ml_s, limit_ticks):
+        for tick in range(1, limit_ticks + 1):
+            if self.step(rate_ml_s) == LEAK:
+                return tick
+        return limit_ticks + 1
+
+
+@pytest.mark.req("REQ-DET-001", "REQ-SAF-001")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_detector_calls_nothing_on_the_reference_noise(seed) -> None:
+    chain = Chain(seed)
+    for _ in range(5000):
+        assert chain.step() != LEAK
+    assert chain.detector.verdict == tables.ST_VERDICT_OK
+
+
+@pytest.mark.req("REQ-DET-001")
+@pytest.mark.parametrize(
+    ("rate_ml_s", "limit_s"),
+    [(200.0, 0.5), (50.0, 1.0), (6.0, 4.0), (0.8, 20.0), (0.3, 60.0), (0.09, 180.0)],
+)
+def test_detector_calls_each_size_of_leak_in_its_time(rate_ml_s, limit_s) -> None:
+    for seed in (1, 2):
+        chain = Chain(seed)
+        chain.run(600)
+        ticks = chain.ticks_to_leak(rate_ml_s, int(limit_s * 10))
+        assert ticks <= limit_s * 10, (rate_ml_s, seed)
+        onset_s = chain.detector.onset_tick / 10
+        assert 60 - 0.6 * limit_s - 5 <= onset_s <= 60 + limit_s, onset_s
+
+
+@pytest.mark.req("REQ-SAF-005", "REQ-DET-001")
+def test_detector_leak_latches_until_it_is_armed_again() -> None:
+    chain = Chain()
+    chain.run(300)
+    assert chain.run(100, 6.0) == LEAK
+    assert chain.run(300) == LEAK
+    assert chain.run(5, trusted=False) == LEAK
+    chain.is_blind = True
+    assert chain.run(50) == LEAK
+    chain.is_blind = False
+    chain.run(300)
+    chain.detector.rearm()
+    assert chain.run(200) == tables.ST_VERDICT_OK
+
+
+@pytest.mark.req("REQ-DET-007")
+def test_detector_says_stale_without_an_inventory_and_error_without_trust() -> None:
+    chain = Chain()
+    assert chain.step() == tables.ST_VERDICT_STALE
+    assert chain.run(300) == tables.ST_VERDICT_OK
+    assert chain.run(1, trusted=False) == tables.ST_VERDICT_ERROR
+    assert chain.run(100) == tables.ST_VERDICT_OK
+    chain.is_blind = True
+    assert chain.run(2) == tables.ST_VERDICT_STALE
+    assert chain.run(500, 1.0) == tables.ST_VERDICT_STALE
+
+
+@pytest.mark.req("REQ-DET-001")
+def test_detector_sees_a_loss_that_happened_while_it_was_blind() -> None:
+    chain = Chain()
+    chain.run(600)
+    chain.is_blind = True
+    chain.run(100, 20.0)
+    chain.is_blind = False
+    assert chain.ticks_to_leak(6.0, 150) <= 150
+
+
+@pytest.mark.req("REQ-DET-001")
+def test_detector_suspects_before_it_calls_and_its_statistics_say_which_stage() -> None:
+    chain = Chain()
+    chain.run(600)
+    verdicts = []
+    while not verdicts or verdicts[-1] != LEAK:
+        verdict = chain.step(0.3)
+        if not verdicts or verdicts[-1] != verdict:
+            verdicts.append(verdict)
+        assert chain.tick < 2000
+    assert tables.ST_VERDICT_SUSPECT in verdicts
+    assert 0 <= chain.detector.stage <= 8
+    assert max(chain.detector.statistic_permille(stage) for stage in range(8)) >= 300

@@ -1,0 +1,188 @@
+"""Inventory: gas law and expansion against the published figures, the gas's polytropic answer, continuity, and where it is unknown.
+
+Runs under CPython and, by tests/mp/run.py, under MicroPython.
+"""
+
+from array import array
+
+import pytest
+
+from fakes.flight_rig import UNKNOWN, parameters
+from tcs import inventory_kernel as ik
+from tcs import sensing_kernel as sk
+from tcs.inventory import Inventory
+
+GAS_MJ = 358000
+GAS_MAX_ML = 7750
+LINES_ML = 12250 + (14700 - (7750 - 3030)) + 3 * 7350
+T_GAS = 8
+ALL_CONNECTED = 7
+
+
+class Sensed:
+    """What the inventory asks of sensing."""
+
+    def __init__(self):
+        self.state = array("i", bytes(4 * sk.ST_SIZE))
+        self.p_comp_pa = 118000
+        self.members = 7
+        self.votes = 3
+        for channel in range(16):
+            self.set(channel, 20000)
+
+    def set(self, channel, value):
+        self.state[channel * sk.ST_STRIDE + sk.ST_VALUE] = value
+
+
+class Bench:
+    def __init__(self, **params):
+        self.sensed = Sensed()
+        self.inventory = Inventory(parameters(**params))
+
+    def run(self, ticks=1, connected=ALL_CONNECTED, flowing=1, trusted=True):
+        for _ in range(ticks):
+            self.inventory.update(self.sensed, connected, flowing, trusted)
+        return self.inventory.inventory_ul
+
+    def all_temperatures(self, temp_mc):
+        for channel in range(T_GAS, T_GAS + 6):
+            self.sensed.set(channel, temp_mc)
+
+
+@pytest.mark.req("REQ-INV-001")
+@pytest.mark.parametrize("pressure_pa", [60000, 86000, 118000, 150000, 200000, 249000])
+def test_inventory_at_20_degc_is_the_gas_law_to_a_tenth_of_a_millilitre(pressure_pa) -> None:
+    bench = Bench()
+    bench.sensed.p_comp_pa = pressure_pa
+    exact_ml = LINES_ML + GAS_MAX_ML - GAS_MJ * 1000 / pressure_pa
+    assert abs(bench.run() / 1000 - exact_ml) < 0.1
+
+
+@pytest.mark.req("REQ-INV-001")
+@pytest.mark.parametrize(
+    ("temp_c", "density_kg_m3"),
+    [(-60, 756), (-40, 741), (-20, 726), (0, 710), (20, 694), (40, 678)],
+)
+def test_inventory_follows_the_published_density_of_isooctane(temp_c, density_kg_m3) -> None:
+    bench = Bench()
+    bench.all_temperatures(temp_c * 1000)
+    bench.sensed.set(T_GAS, temp_c * 1000)
+    gas_ml = 3030
+    bench.sensed.p_comp_pa = int(GAS_MJ * 1000 / gas_ml * (273.15 + temp_c) / 293.15)
+    liquid_ml = LINES_ML + GAS_MAX_ML - gas_ml
+    exact_ml = liquid_ml * density_kg_m3 / 694
+    assert abs(bench.run() / 1000 / exact_ml - 1) < 0.0015
+
+
+@pytest.mark.req("REQ-INV-001")
+def test_inventory_a_kelvin_of_gas_and_a_kelvin_of_liquid_weigh_what_they_should() -> None:
+    bench = Bench()
+    cold = bench.run()
+    bench = Bench()
+    bench.sensed.set(T_GAS, 21000)
+    assert abs((bench.run() - cold) / 1000 + 3034 / 293.15) < 0.5  # 10 mL
+    bench = Bench()
+    for channel in range(T_GAS + 1, T_GAS + 6):
+        bench.sensed.set(channel, 21000)
+    assert abs((bench.run() - cold) / 1000 + 0.00114 * 49000) < 4  # 1.1e-3 a kelvin of 49 L
+
+
+@pytest.mark.req("REQ-INV-001")
+def test_inventory_sensitivity_is_gas_volume_over_pressure() -> None:
+    bench = Bench()
+    for pressure_pa, ml_kpa in ((118000, 25.7), (60000, 99.4), (200000, 8.95)):
+        bench.sensed.p_comp_pa = pressure_pa
+        bench.run(2000)
+        assert abs(bench.inventory.sensitivity_ul_kpa() / 1000 / ml_kpa - 1) < 0.01
+
+
+@pytest.mark.req("REQ-INV-001")
+def test_inventory_sees_a_sudden_loss_through_the_gas_that_cools_with_it() -> None:
+    bench = Bench()
+    before = bench.run(300)
+    lost_ml = 50.0
+    gas_ml = GAS_MJ / 118.0
+    # Adiabatic at once (gamma 1.4), back at the wall's temperature with 10 s: the apparent volume is 1 + 0.4 exp(-t / 10 s) of the true.
+    factor = 1.0
+    decay = 0.990049833749168  # exp(-0.1 s / 10 s)
+    for tick in range(600):
+        bench.sensed.p_comp_pa = int(GAS_MJ * 1000 / (gas_ml + lost_ml * (1 + 0.4 * factor)))
+        seen_ml = (before - bench.run()) / 1000
+        assert abs(seen_ml - lost_ml) < 0.04 * lost_ml, (tick, seen_ml)
+        factor *= decay
+
+
+@pytest.mark.req("REQ-INV-003")
+def test_inventory_counts_only_what_is_connected_and_does_not_jump_when_that_changes() -> None:
+    bench = Bench()
+    before = bench.run(100)
+    assert abs(bench.run(1, connected=0b011) - before) < 200
+    bench.run(300, connected=0b011)
+    assert abs(bench.inventory.inventory_ul - before) < 200
+    bench.sensed.set(T_GAS + 5, 5000)  # the third radiator, shut off, cools
+    bench.run(600, connected=0b011)
+    assert abs(bench.inventory.inventory_ul - before) < 200
+    bench.sensed.set(T_GAS + 4, 5000)  # the second one is connected
+    bench.run(600, connected=0b011)
+    assert bench.inventory.inventory_ul - before > 50000
+
+
+@pytest.mark.req("REQ-INV-001")
+@pytest.mark.parametrize("channel", [T_GAS, T_GAS + 1, T_GAS + 2, T_GAS + 3, T_GAS + 4, T_GAS + 5])
+def test_inventory_does_not_jump_when_a_temperature_is_lost(channel) -> None:
+    bench = Bench()
+    for number in range(6):
+        bench.sensed.set(T_GAS + number, 15000 + 2000 * number)
+    before = bench.run(600)
+    bench.sensed.set(channel, UNKNOWN)
+    assert abs(bench.run() - before) < 300
+    assert abs(bench.run(600) - before) < 300
+
+
+@pytest.mark.req("REQ-INV-004")
+@pytest.mark.parametrize(
+    ("pressure_pa", "status"),
+    [
+        (46850, ik.S_OK),  # 100 mL before the end of the travel
+        (46750, ik.S_BOTTOMED),
+        (20000, ik.S_BOTTOMED),
+        (7900, ik.S_EMPTY),  # vapour pressure at 20 C is 5.0 kPa, and 3 kPa of margin
+        (5000, ik.S_EMPTY),
+        (0, ik.S_EMPTY),
+        (596000, ik.S_OK),
+        (597500, ik.S_OVER_RANGE),
+        (UNKNOWN, ik.S_NO_PRESSURE),
+    ],
+)
+def test_inventory_is_unknown_beyond_the_compensators_stops(pressure_pa, status) -> None:
+    bench = Bench()
+    bench.run(10)
+    bench.sensed.p_comp_pa = pressure_pa
+    value = bench.run()
+    assert bench.inventory.status == status
+    assert (value == UNKNOWN) == (status != ik.S_OK)
+
+
+@pytest.mark.req("REQ-INV-004")
+def test_inventory_is_unknown_without_any_temperature_or_trust() -> None:
+    bench = Bench()
+    bench.run(10)
+    assert bench.run(1, trusted=False) == UNKNOWN
+    bench = Bench()
+    bench.run(10)
+    bench.all_temperatures(UNKNOWN)
+    assert bench.run() == UNKNOWN
+    assert bench.inventory.status == ik.S_NO_TEMPERATURE
+
+
+@pytest.mark.req("REQ-APP-003")
+@pytest.mark.parametrize("coolant", [0, 1, 2])
+def test_inventory_survives_every_extreme_of_its_inputs(coolant) -> None:
+    bench = Bench(coolant=coolant)
+    for pressure_pa in (0, 1, 99, 5000, 118000, 700000, 1400000):
+        for temp_mc in (-150000, -90000, 0, 20000, 90000, 150000):
+            for connected in (0, 5, 7):
+                bench.sensed.p_comp_pa = pressure_pa
+                bench.all_temperatures(temp_mc)
+                bench.run(2, connected=connected, flowing=connected & 1)
+                assert abs(bench.inventory.state[ik.I_RAW_UL]) < 1 << 30
