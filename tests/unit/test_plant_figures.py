@@ -164,6 +164,7 @@ def test_healthy_stagnant_radiator_cools_at_0_04_k_s_and_collapses_in_3_4_s() ->
     assert (before - truth(plant, "t_rad2_degc")) / collapsed_s == pytest.approx(0.04, rel=0.1)
 
 
+@pytest.mark.req("REQ-PLT-004")
 @pytest.mark.parametrize("t_c", [-20.0, 0.0, 20.0])
 def test_trapped_full_segment_climbs_8_to_9_bar_a_kelvin(t_c: float) -> None:
     events = event(0.0, "relief", segment="rad2", mode="stuck_closed"), event(10.0, "coolant_temp", delta_k=0.5, ramp_s=5.0)
@@ -179,12 +180,14 @@ def test_rigid_segment_holds_0_9_ml_a_bar_within_10_percent() -> None:
     assert config.radiator_volume_ml * 100.0 / config.segment_modulus_kpa == pytest.approx(0.9, rel=0.1)
 
 
+@pytest.mark.req("REQ-PLT-004")
 def test_relief_holds_a_warming_segment_60_kpa_above_the_compensator_within_3_kpa() -> None:
     plant = fly(still(event(10.0, "coolant_temp", delta_k=5.0, ramp_s=100.0)), 60.0, shut(1))
     assert truth(plant, "p_rad2_kpa") - truth(plant, "p_comp_kpa") == pytest.approx(60.0, abs=3.0)
     assert truth(plant, "inventory_total_ml") == pytest.approx(49000.0, abs=1e-3)
 
 
+@pytest.mark.req("REQ-PLT-004")
 def test_segment_1_k_colder_swallows_8_6_ml_on_reopening_within_3_percent() -> None:
     plant = fly(still(event(10.0, "coolant_temp", delta_k=-1.0, ramp_s=10.0)), 5.0, shut(1))
     closed_degc = truth(plant, "t_rad2_degc")
