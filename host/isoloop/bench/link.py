@@ -1,0 +1,259 @@
+"""Figures of the link: hostile bytes, bit errors, forged telecommands, and how much of the line is used."""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from isoloop import paths
+from isoloop.cli.bench import Row
+from isoloop.dictionary import load_dictionary
+from isoloop.errors import TargetError
+from isoloop.link import cobs
+from isoloop.link.crc import crc16_ccitt_false
+from isoloop.link.decoder import LinkDecoder, StructureReport
+from isoloop.link.packet import TelemetryPacket
+from isoloop.link.telecommand import Credentials, build_packet, frame
+from isoloop.targets.interpreter import find_interpreter
+
+COMMAND = "isoloop bench link"
+BER = 1e-4
+FUZZ_SCRIPT = """
+import sys
+from micropython import heap_lock, heap_unlock
+from tcs.authentication import Authentication
+from tcs.counter_log import CounterLog
+from tcs.store import Store
+from tcs.telecommand import Telecommand
+from tcs.uplink import Uplink
+
+class Memory:
+    def __init__(self):
+        self.pages = [bytearray(b"\\xff" * 256) for _ in range(256)]
+    def nor_read(self, sector, page, buffer):
+        buffer[:] = self.pages[sector * 16 + page]
+    def nor_program(self, sector, page, buffer):
+        kept = self.pages[sector * 16 + page]
+        for at in range(256):
+            kept[at] &= buffer[at]
+
+memory = Memory()
+uplink = Uplink()
+command = Telecommand()
+guard = Authentication(Store(memory), CounterLog(memory), b"emulated")
+read = sys.stdin.buffer.readinto
+chunk = bytearray(1024)
+
+def main():
+    packets = parsed = accepted = faults = 0
+    while True:
+        count = read(chunk)
+        if not count:
+            break
+        is_taken = False
+        while True:
+            heap_lock()
+            try:
+                if not is_taken:
+                    is_taken = True
+                    uplink.take(chunk, count)
+                length = uplink.next_packet()
+                reason = command.parse(uplink.packet, length) if length else -1
+                if reason == 0:
+                    command.parse_arguments(uplink.packet)
+            except MemoryError:
+                faults += 1
+                length = 0
+            heap_unlock()
+            if not length:
+                break
+            packets += 1
+            if reason == 0:
+                parsed += 1
+                if guard.check(uplink.packet, command.tag_at, command.counter) == 0:
+                    accepted += 1
+    print(packets, parsed, accepted, faults, uplink.bad_frames, uplink.dropped_bytes)
+
+main()
+"""
+
+
+def measure(full: bool) -> list[Callable[[], list[Row]]]:
+    """The measurements, to be made one after the other."""
+    frames, noise_bytes, noisy = (2_000_000, 100_000_000, 1_000_000) if full else (60_000, 2_000_000, 60_000)
+    return [
+        lambda: _fuzz_rows(frames, noise_bytes),
+        lambda: _bit_error_rows(noisy),
+        lambda: _forgery_rows(2000 if full else 200),
+        _line_rows,
+    ]
+
+
+def hostile_frames(count: int, seed: int) -> bytes:
+    """Frames that no board may obey: damaged ones, random ones, and ones with a right error control but another's tag."""
+    dice = random.Random(seed)
+    rows = list(load_dictionary().telecommands)
+    stranger = Credentials(b"stranger", bytes(32))
+    out = bytearray()
+    for number in range(count):
+        row = rows[dice.randrange(len(rows))]
+        kind = number % 5
+        packet = build_packet(row, tuple(arg.min for arg in row.args), number & 0x3FFF, number + 1 & 0x3FFFFFFF, stranger)
+        if kind == 1:
+            packet = dice.randbytes(dice.randrange(1, 110))
+        elif kind == 2:
+            body = bytearray(packet[:-2])
+            body[dice.randrange(len(body))] ^= 1 << dice.randrange(8)
+            packet = bytes(body) + crc16_ccitt_false(bytes(body)).to_bytes(2, "big")
+        elif kind == 3:
+            packet = packet[: dice.randrange(1, len(packet))]
+        block = bytearray(cobs.encode(packet))
+        if kind == 4:
+            block[dice.randrange(len(block))] = dice.randrange(256)
+        out += block + b"\0"
+    return bytes(out)
+
+
+def fuzz(data: bytes, command: tuple[str, ...] | None = None) -> tuple[int, int, int, int, int, int]:
+    """Feed bytes to the firmware's receiver under MicroPython.
+
+    Returns:
+        Packets with a right error control, telecommands among them, accepted ones, allocations outside the tag check, bad frames and
+        dropped bytes (both counted up to 65535).
+
+    Raises:
+        TargetError: it raised or died.
+    """
+    with tempfile.TemporaryDirectory(prefix="isoloop-bench-") as folder:
+        script = Path(folder) / "fuzz.py"
+        script.write_text(FUZZ_SCRIPT)
+        done = subprocess.run(
+            [*(command or find_interpreter().command), str(script)],
+            input=data, capture_output=True, check=False, env={**os.environ, "MICROPYPATH": f".frozen:{paths.firmware_dir()}"},
+        )  # fmt: skip
+    if done.returncode:
+        raise TargetError("the firmware's receiver died of hostile bytes", (done.stdout + done.stderr).decode("utf-8", "replace"))
+    packets, parsed, accepted, faults, bad, dropped = (int(text) for text in done.stdout.split())
+    return packets, parsed, accepted, faults, bad, dropped
+
+
+def _row(name: str, value: float, unit: str, want: str, ok: bool) -> Row:
+    return Row(name, value, unit, want, ok, COMMAND, wall_time=False)
+
+
+def _fuzz_rows(frames: int, noise_bytes: int) -> list[Row]:
+    accepted = faults = sent = 0
+    for seed, at in enumerate(range(0, frames, 100_000)):
+        count = min(100_000, frames - at)
+        _, _, wrong, alloc, _, _ = fuzz(hostile_frames(count, seed))
+        sent += count
+        accepted += wrong
+        faults += alloc
+    size = 0
+    for seed in range(-(-noise_bytes // 10_000_000)):
+        data = random.Random(1000 + seed).randbytes(min(10_000_000, noise_bytes - size))
+        _, _, wrong, alloc, _, _ = fuzz(data)
+        size += len(data)
+        accepted += wrong
+        faults += alloc
+    return [
+        _row("hostile frames", sent, "frames", f"{frames}", sent == frames),
+        _row("random bytes", size / 1e6, "MB", f"{noise_bytes / 1e6:g}", size == noise_bytes),
+        _row("accepted of them", accepted, "commands", "0", accepted == 0),
+        _row("allocations beside the tag check", faults, "faults", "0", faults == 0),
+    ]
+
+
+def _bit_error_rows(frames: int) -> list[Row]:
+    """Housekeeping frames with seeded bit errors into the ground's decoder."""
+    structure = load_dictionary().structures_by_name["housekeeping"]
+    dice = np.random.default_rng(7)
+    size = sum({"u8": 1, "i8": 1, "u16": 2, "i16": 2, "i32": 4}[field.type] for field in structure.fields)
+    wrong = received = bits = 0
+    done = 0
+    while done < frames:
+        decoder = LinkDecoder()
+        sent: dict[int, bytes] = {}
+        stream = bytearray()
+        for sequence in range(min(10_000, frames - done)):
+            body = dice.bytes(size)
+            packet = TelemetryPacket(sequence, 3, 25, 0, sequence, 0, structure.number.to_bytes(2, "big") + body)
+            sent[sequence] = body
+            stream += cobs.encode(packet.pack()) + b"\0"
+        octets = np.frombuffer(bytes(stream), np.uint8).copy()
+        hits = dice.integers(0, octets.size * 8, dice.binomial(octets.size * 8, BER))
+        np.bitwise_xor.at(octets, hits >> 3, (1 << (hits & 7)).astype(np.uint8))
+        bits += octets.size * 8
+        for report in decoder.feed(octets.tobytes()):
+            body_sent = sent.get(report.time_ms // 1000)
+            is_right = isinstance(report, StructureReport) and body_sent is not None and _same(report, body_sent)
+            received += is_right
+            wrong += not is_right
+        done += len(sent)
+    length_bits = bits / done
+    expected = 1 - (1 - BER) ** length_bits
+    loss = 1 - received / done
+    return [
+        _row(f"wrong packets at BER {BER:g}", wrong, f"of {done}", "0", wrong == 0),
+        _row("telemetry lost", 100 * loss, "%", f"<= {100 * expected + 1:.2f}", loss <= expected + 0.01),
+    ]
+
+
+def _same(report: StructureReport, body: bytes) -> bool:
+    return struct.unpack(report.structure.struct_format, body) == report.values
+
+
+def _forgery_rows(count: int) -> list[Row]:
+    """Replayed, reordered, truncated, wrongly signed and other boards' telecommands, after good ones."""
+    rows = load_dictionary().telecommands_by_name
+    ours, wrong_key, other = Credentials(), Credentials(key=bytes(32)), Credentials(b"another!")
+    good = bytearray()
+    forged = bytearray()
+    for number in range(1, count + 1):
+        packet = build_packet(rows["ping"], (), number, number, ours)
+        good += frame(packet)
+        forged += frame(packet)  # replayed and, all being older than the last good one, reordered
+        forged += frame(build_packet(rows["ping"], (), number, count + number, wrong_key))
+        forged += frame(build_packet(rows["ping"], (), number, count + number, other))
+        cut = packet[:-4]
+        forged += frame(cut + crc16_ccitt_false(cut).to_bytes(2, "big"))
+    right = fuzz(bytes(good))[2]
+    both = fuzz(bytes(good + forged))[2]
+    return [
+        _row("good telecommands accepted", right, "commands", f"{count}", right == count),
+        _row("forged ones accepted", both - right, f"of {4 * count}", "0", both == right),
+    ]
+
+
+def _line_rows() -> list[Row]:
+    """How much of 115 200 baud a leak's full-rate reports use at 10 ms."""
+    from isoloop.flight import fly
+    from isoloop.schema import load_scenario
+
+    text = 'schema = "isoloop.scenario/1"\nname = "line"\nduration_s = 40\ntick_ms = 10\n' + (
+        '[[event]]\nat_s = 10\nkind = "leak"\nsegment = "rad2"\nhole_mm = 2.0\n'
+    )
+    with tempfile.TemporaryDirectory(prefix="isoloop-bench-") as folder:
+        path = Path(folder) / "line.toml"
+        path.write_text(text)
+        summary = fly(load_scenario(path), "unix", Path(folder) / "out")
+        data = (Path(folder) / "out" / "link.bin").read_bytes()
+    decoder = LinkDecoder()
+    busy = 0
+    for block in data.split(b"\0"):
+        for report in decoder.feed(block + b"\0"):
+            if 20_000 <= report.time_ms < 38_000:
+                busy += len(block) + 1
+    share = 100 * busy / (11_520 * 18)
+    late = summary["ticks_late"]
+    return [
+        _row("of 115200 baud used", share, "%", ">= 95", share >= 95),
+        _row("late cycles meanwhile", late, "ticks", "0", late == 0),
+    ]
