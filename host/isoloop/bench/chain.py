@@ -64,6 +64,18 @@ def chain() -> SimpleNamespace:
     tick_at, tick_s, offset0, channels = L.TICK, L.P_TICK_S, L.P_OFFSET0, L.CHANNELS
 
     @numba.njit
+    def plant_tick(tick: int, drive: int, rng: Any, S: Any, P: Any, noise: Any, counts: Any, slow: Any) -> None:
+        """The plant's step into `tick`: fresh noise and slow drift every few seconds, as isoloop.plant.Plant does."""
+        if tick % noise_rows == 0:
+            for i in range(noise_size):
+                noise[i] = rng.standard_normal()
+            S[noise_row] = 0.0
+            t_s = tick * P[tick_s]
+            for i in range(channels):
+                P[offset0 + i] = slow[0, i] + slow[1, i] * np.sin(slow[2, i] * t_s + slow[3, i]) + slow[4, i]
+        step(S, P, noise, counts, drive)
+
+    @numba.njit
     def fly(
         ticks: int, tick: int, drive: int, pump_on: int, rng: Any, S: Any, P: Any, noise: Any, counts: Any, slow: Any,
         sensing: Any, sensing_cfg: Any, votes: Any, votes_cfg: Any, heads: Any, inventory: Any, inventory_cfg: Any,
@@ -134,8 +146,10 @@ def chain() -> SimpleNamespace:
                     bank[d_epoch] = (bank[d_epoch] + 1) & 0xFFFFFF
                 sample[w_reference] = p_reference if known else 0
                 if accumulate(sample, bank, bank_cfg):
+                    spread_pa = (votes[v_spread] >> 8) * 4 // 5
+                    unrest = inventory[i_unrest] + inventory[i_wide_ul]
                     top = detect(
-                        inventory[i_sensitivity], votes[v_count], (votes[v_spread] >> 8) * 4 // 5, inventory[i_unrest] + inventory[i_wide_ul],
+                        inventory[i_sensitivity], votes[v_count], spread_pa, unrest,
                         1 if x[X_VERDICT] == 0 else 0, bank, bank_cfg,
                     )  # fmt: skip
                     x[X_TOP] = top
@@ -166,14 +180,7 @@ def chain() -> SimpleNamespace:
             # The plant's next tick.
             tick += 1
             n += 1
-            if tick % noise_rows == 0:
-                for i in range(noise_size):
-                    noise[i] = rng.standard_normal()
-                S[noise_row] = 0.0
-                t_s = tick * P[tick_s]
-                for i in range(channels):
-                    P[offset0 + i] = slow[0, i] + slow[1, i] * np.sin(slow[2, i] * t_s + slow[3, i]) + slow[4, i]
-            step(S, P, noise, counts, drive)
+            plant_tick(tick, drive, rng, S, P, noise, counts, slow)
             if judge:
                 break
         return n
@@ -217,4 +224,4 @@ def chain() -> SimpleNamespace:
                 total += detect(inventory[i_sensitivity], 3, 0, inventory[i_unrest] + inventory[i_wide_ul], 1, bank, bank_cfg)
         return total
 
-    return SimpleNamespace(fly=fly, bank=bank_alone, until=until_inventory, tick_at=tick_at)
+    return SimpleNamespace(plant_tick=plant_tick, fly=fly, bank=bank_alone, until=until_inventory, tick_at=tick_at)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isoloop.bench import chain as c
-from isoloop.kernels import compiled, firmware
+from isoloop.bench.classes import stage
+from isoloop.kernels import firmware
 from isoloop.plant import Plant, PlantConfig, PlantEvent
 from isoloop.plant import layout as L
 
@@ -24,6 +24,9 @@ PUMP_WORD = 0x4000
 BYPASS_TRAVEL_S = 4.0
 SKIP_S = 120.0
 """Start-up, in which peaks do not count: nothing has been learned yet."""
+
+START_TICKS = 300
+"""Start-up is flown by the flight classes tick by tick, settling and all; the compiled loop takes over from them."""
 
 _NO_TRACE = np.zeros((0, 2))
 
@@ -48,13 +51,6 @@ class Blame:
 def shared(array: Any) -> IntArray:
     """The firmware's own array('i') as numpy sees it; one memory."""
     return np.frombuffer(array, dtype=np.int32)
-
-
-@cache
-def _compile_fits() -> None:
-    """Give the flight class the compiled kernels too: the same files, and a fit is asked often."""
-    detector, rate = firmware("tcs.detector"), firmware("tcs.leak_rate")
-    detector.lk = rate.lk = compiled("leak_rate_kernel")
 
 
 class Flight:
@@ -82,16 +78,15 @@ class Flight:
     ) -> None:
         tables = firmware("tcs.tables")
         board = firmware("boards.reference")
-        _compile_fits()
         self._plant = plant = Plant(config, seed, 100, events)
         values = list(tables.PARAM_DEFAULTS)
         for name, number in {**plant.firmware_params(), **(params or {})}.items():
             values[getattr(tables, "P_" + name.upper())] = number
         calibration = plant.calibration()
         kinds, lows, highs = ([row[i] for row in calibration] for i in range(3))
-        self.sensing = firmware("tcs.sensing").Sensing(kinds, lows, highs, board.ADC, values)
-        self.inventory = firmware("tcs.inventory").Inventory(values)
-        self.detector = firmware("tcs.detector").Detector(values)
+        self.sensing = stage("sensing").Sensing(kinds, lows, highs, board.ADC, values)
+        self.inventory = stage("inventory").Inventory(values)
+        self.detector = stage("detector").Detector(values)
         self.params = values
         self._rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence((seed, 0xB))))
         s, inv, det = self.sensing, self.inventory, self.detector
@@ -113,6 +108,7 @@ class Flight:
         """Suspect episodes, a clear time apart."""
         self.suspect_s = 0.0
         self._suspect_state = int(tables.ST_VERDICT_SUSPECT)
+        self._stale_state = int(tables.ST_VERDICT_STALE)
         self._leak_state = int(tables.ST_VERDICT_LEAK)
         self.peaks = np.zeros((rows, c.STAGES + 1), np.int64)
         self._orders = sorted(orders, key=lambda order: order.at_s)
@@ -140,8 +136,15 @@ class Flight:
         end = self.tick + round(seconds * 10)
         start = self.tick
         while self.tick < end:
-            self._advance(min(end, self._obey()), trace[self.tick - start :] if trace is not None else None)
-            if self._judge():
+            until = min(end, self._obey())
+            if self.tick < START_TICKS:
+                if trace is not None:
+                    trace[self.tick - start] = self.sensing.p_comp_pa * 1e-3, self.inventory.inventory_ul * 1e-3
+                called = self._start()
+            else:
+                self._advance(until, trace[self.tick - start :] if trace is not None else None)
+                called = self._judge()
+            if called:
                 stop = on_alarm() if on_alarm is not None else False
                 self.alarms.append(((self.tick - 1) / 10.0, int(self.detector.stage), int(self._x[c.X_CAUSE])))
                 if stop:
@@ -164,7 +167,7 @@ class Flight:
     def begin_rate(self) -> Any:
         """The flight's rate estimate, begun at the verdict that has just been given."""
         self._share()
-        self.rate = firmware("tcs.leak_rate").LeakRate(self.params, self.inventory.density_kg_m3)
+        self.rate = stage("leak_rate").LeakRate(self.params, self.inventory.density_kg_m3)
         self.rate.begin(self.detector, self.sensing, self.inventory, self.tick - 1)
         return self.rate
 
@@ -187,6 +190,22 @@ class Flight:
             self.detector._close_gap(self.inventory)
             self._x[c.X_GAP_TICKS] = 0
             self._x[c.X_JUDGE] = 0
+
+    def _start(self) -> bool:
+        """One tick of the start-up, by the classes; True for a leak."""
+        plant, sensing, detector = self._plant, self.sensing, self.detector
+        was = detector.verdict
+        sensing.update(plant.counts, 0xFFFF, self.tick, 0 if was == self._suspect_state else 1, 7)
+        self.inventory.update(sensing, 7, self._pump_on, True)
+        verdict = detector.update(sensing, self.inventory, True, self.tick)
+        self.tick += 1
+        c.chain().plant_tick(
+            self.tick, self._drive_word(), self._rng, plant._S, plant._P, plant._noise, plant.counts, self._slow
+        )  # fmt: skip
+        self._x[c.X_VERDICT] = 1 if verdict == self._suspect_state else 2 if verdict == self._stale_state else 0
+        self._x[c.X_GAP_TICKS] = detector._gap_ticks
+        self._settle[:3] = sensing._settle_ticks, 1, int(detector._had_reference)
+        return bool(verdict == self._leak_state)
 
     def _share(self) -> None:
         """What the flight classes hold besides their arrays."""
