@@ -46,6 +46,9 @@ _FREEZER = "tools/mpy-tool.py"
 # It aligns frozen code of every Thumb to two bytes. ARMv6-M loads its larger constants relative to the word-aligned program counter: where
 # a function came to lie at an odd halfword, each of them was read two bytes off.
 _WORD_ALIGNED = r"^( +)MP_NATIVE_ARCH_ARMV6,\n(?= +MP_NATIVE_ARCH_XTENSA,\n +MP_NATIVE_ARCH_XTENSAWIN,\n +\):\n +# ARMV6 or Xtensa -- four)"
+# And it makes every integer beyond 14 bits in a constant tuple a long one, in case small ones are that small. Arithmetic with
+# long ones allocates: under the heap lock a cycle that reads such a table died. Ours have 31 bits.
+_SMALL = r"^    return -0x2000 <= i <= 0x1FFF$"
 
 PATCHES = (
     Patch(_CMAKE, r"^set\(MICROPY_SSL_MBEDTLS ON\)$", "set(MICROPY_SSL_MBEDTLS OFF)"),
