@@ -62,6 +62,7 @@ PATCHES = (
     Patch(_THUMB, r"^        if \(SIGNED_FIT12\(rel\)\) \{\n            // this code path[\s\S]+?^        \}\n(?=    \}\n)", _LONG_JUMP),
     Patch(_THUMB, r"^        asm_thumb_op16\(as, OP_BCC_N\(cond \^ 1, 0\)\);\n +asm_thumb_b_label\(as, label\);\n", _LONG_CONDITIONAL),
     Patch(_FREEZER, _WORD_ALIGNED, r"\g<0>\1MP_NATIVE_ARCH_ARMV6M,\n"),
+    Patch(_FREEZER, _SMALL, "    return -0x40000000 <= i <= 0x3FFFFFFF"),
 )
 
 PATCHES_SHA256 = text_sha256(*(text for patch in PATCHES for text in (patch.file, patch.pattern, patch.replacement)))
