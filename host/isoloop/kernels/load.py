@@ -11,15 +11,18 @@ import importlib
 import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from isoloop.paths import firmware_dir
 
 
-def firmware(name: str) -> Any:
-    """The firmware module `name` (such as "tcs.detector"), run by CPython."""
+def firmware(name: str, tree: Path | None = None) -> Any:
+    """The firmware module `name` (such as "tcs.detector"), run by CPython; `tree`: another one, for a process that has loaded none."""
     _prepare()
+    if tree is not None and str(tree) not in sys.path:
+        sys.path.insert(0, str(tree))
     return importlib.import_module(name)
 
 

@@ -1,0 +1,165 @@
+"""Kernels as checked C: for proving their bounds, nothing else. The source stays what it is; a construct outside the subset is refused.
+
+Every variable is 64 bits wide, so what would overflow 31 bits is seen instead of suffered; every operation, shift, division and index
+reports what leaves its range (kernels/checked.py).
+"""
+
+from __future__ import annotations
+
+import ast
+from types import ModuleType
+
+HEAD = """\
+#include <stdint.h>
+typedef int64_t I;
+static const I LIMIT = (I)1 << 30;
+/* record: fault, line, value, then the largest magnitude of each line */
+static inline I do_fault(I *r, I kind, I line, I value) { if (!r[0]) { r[0] = kind; r[1] = line; r[2] = value; } return 0; }
+static inline I do_ok(I *r, I line, I v) {
+    I m = v < 0 ? -v : v;
+    if (v >= LIMIT || v < -LIMIT) do_fault(r, 1, line, v);
+    if (m > r[3 + line]) r[3 + line] = m;
+    return v;
+}
+static inline I do_floor_div(I *r, I line, I a, I b) {
+    if (b == 0) return do_fault(r, 2, line, a);
+    I q = a / b;
+    return do_ok(r, line, (a % b != 0 && (a < 0) != (b < 0)) ? q - 1 : q);
+}
+static inline I do_mod(I *r, I line, I a, I b) {
+    if (b == 0) return do_fault(r, 2, line, a);
+    I m = a % b;
+    return (m != 0 && (m < 0) != (b < 0)) ? m + b : m;
+}
+static inline I do_shl(I *r, I line, I a, I b) { return b < 0 || b > 30 ? do_fault(r, 3, line, b) : do_ok(r, line, a * ((I)1 << b)); }
+static inline I do_shr(I *r, I line, I a, I b) { return b < 0 || b > 31 ? do_fault(r, 3, line, b) : a >> b; }
+static inline I do_at(I *r, I line, I i, I n) { return i < 0 || i >= n ? do_fault(r, 4, line, i) : i; }
+"""
+ELEMENTS = {"ptr8": "uint8_t", "ptr16": "uint16_t", "ptr32": "int32_t"}
+_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
+_CALLS: dict[type[ast.operator], str] = {ast.FloorDiv: "do_floor_div", ast.Mod: "do_mod", ast.LShift: "do_shl", ast.RShift: "do_shr"}
+_COMPARISONS: dict[type[ast.cmpop], str] = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+
+
+class SubsetError(ValueError):
+    """A kernel uses what the restricted subset does not have; the text names file and line."""
+
+
+def translate(source: str, module: ModuleType) -> str:
+    """C for every kernel of a module: `I name(I *r, int32_t *v_a, I n_a, I v_b)` for `def name(a: ptr32, b: int) -> int`.
+
+    Raises:
+        SubsetError: something outside the subset.
+    """
+    kernels = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.returns is not None]
+    return HEAD + "".join(_Function(node, module).text() for node in kernels)
+
+
+class _Function:
+    def __init__(self, node: ast.FunctionDef, module: ModuleType) -> None:
+        self.node = node
+        self.module = module
+        self.pointers: dict[str, str] = {}
+        self.lines: list[str] = []
+
+    def text(self) -> str:
+        parameters = ["I *r"]
+        names: set[str] = set()
+        for argument in self.node.args.args:
+            kind = ast.unparse(argument.annotation) if argument.annotation else "none"
+            if kind in ELEMENTS:
+                self.pointers[argument.arg] = kind
+                parameters += [f"{ELEMENTS[kind]} *v_{argument.arg}", f"I n_{argument.arg}"]
+            elif kind == "int":
+                names.add(argument.arg)
+                parameters.append(f"I v_{argument.arg}")
+            else:
+                raise self.refuse(self.node, f"argument {argument.arg} is neither int nor a pointer")
+        stored = {n.id for n in ast.walk(self.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        self.locals = names | stored
+        self.block(self.node.body)
+        declared = "".join(f"    I v_{name} = 0;\n" for name in sorted(stored - names))
+        return f"I {self.node.name}({', '.join(parameters)}) {{\n{declared}{''.join(self.lines)}    return 0;\n}}\n"
+
+    def refuse(self, node: ast.AST, why: str) -> SubsetError:
+        return SubsetError(f"{self.module.__name__}:{getattr(node, 'lineno', 0)}: {why}")
+
+    def block(self, body: list[ast.stmt]) -> None:
+        for statement in body:
+            self.statement(statement)
+
+    def statement(self, node: ast.stmt) -> None:
+        put = self.lines.append
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            put(f"{self.target(node.targets[0])} = {self.value(node.value)};\n")
+        elif isinstance(node, ast.AugAssign):
+            read = ast.parse(ast.unparse(node.target), mode="eval").body
+            value = ast.copy_location(ast.BinOp(read, node.op, node.value), node)
+            for part in ast.walk(read):
+                ast.copy_location(part, node)
+            put(f"{self.target(node.target)} = {self.value(value)};\n")
+        elif isinstance(node, ast.While) and not node.orelse:
+            put(f"while ({self.value(node.test)}) {{\n")
+            self.block(node.body)
+            put("}\n")
+        elif isinstance(node, ast.If):
+            put(f"if ({self.value(node.test)}) {{\n")
+            self.block(node.body)
+            put("} else {\n")
+            self.block(node.orelse)
+            put("}\n")
+        elif isinstance(node, ast.Return) and node.value is not None:
+            put(f"return {self.value(node.value)};\n")
+        elif isinstance(node, (ast.Break, ast.Continue)):
+            put("break;\n" if isinstance(node, ast.Break) else "continue;\n")
+        elif not (isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))):
+            raise self.refuse(node, f"a kernel has no {type(node).__name__.lower()}")
+
+    def target(self, node: ast.expr) -> str:
+        if isinstance(node, ast.Name):
+            return f"v_{node.id}"
+        if isinstance(node, ast.Subscript):
+            return self.element(node)
+        raise self.refuse(node, "only names and array elements are assigned to")
+
+    def element(self, node: ast.Subscript) -> str:
+        if not isinstance(node.value, ast.Name) or node.value.id not in self.pointers:
+            raise self.refuse(node, "only pointer arguments have elements")
+        name = node.value.id
+        return f"v_{name}[do_at(r, {node.lineno}, {self.value(node.slice)}, n_{name})]"
+
+    def value(self, node: ast.expr) -> str:
+        if isinstance(node, ast.Constant) and isinstance(node.value, int):
+            return f"((I){int(node.value)})"
+        if isinstance(node, ast.Name):
+            if node.id in self.locals:
+                return f"v_{node.id}"
+            constant = getattr(self.module, node.id, None)
+            if isinstance(constant, int):
+                return f"((I){constant})"
+            raise self.refuse(node, f"{node.id} is no integer")
+        if isinstance(node, ast.Subscript):
+            return f"((I){self.element(node)})"
+        if isinstance(node, ast.BinOp):
+            left, right = self.value(node.left), self.value(node.right)
+            if type(node.op) in _OPERATORS:
+                return f"do_ok(r, {node.lineno}, {left} {_OPERATORS[type(node.op)]} {right})"
+            if type(node.op) in _CALLS:
+                return f"{_CALLS[type(node.op)]}(r, {node.lineno}, {left}, {right})"
+        if isinstance(node, ast.UnaryOp):
+            operand = self.value(node.operand)
+            if isinstance(node.op, ast.Not):
+                return f"(!{operand})"
+            if isinstance(node.op, ast.USub):
+                return f"do_ok(r, {node.lineno}, -{operand})"
+            if isinstance(node.op, ast.Invert):
+                return f"(~{operand})"
+        if isinstance(node, ast.BoolOp):
+            return "(" + (" && " if isinstance(node.op, ast.And) else " || ").join(self.value(part) for part in node.values) + ")"
+        if isinstance(node, ast.Compare):
+            parts = [self.value(part) for part in [node.left, *node.comparators]]
+            pairs = zip(parts, node.ops, parts[1:], strict=False)
+            return "(" + " && ".join(f"{a} {_COMPARISONS[type(op)]} {b}" for a, op, b in pairs) + ")"
+        if isinstance(node, ast.IfExp):
+            return f"({self.value(node.test)} ? {self.value(node.body)} : {self.value(node.orelse)})"
+        raise self.refuse(node, f"a kernel has no {type(node).__name__.lower()}")
