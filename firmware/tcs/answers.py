@@ -9,6 +9,7 @@ from struct import pack_into
 from micropython import const
 
 from tcs import packet
+from tcs.tables import DICTIONARY_HASH
 
 ACCEPTED = 1
 ACCEPTANCE_FAILED = 2
@@ -55,11 +56,12 @@ class Answers:
         return True
 
     def alive(self, tick):
-        """ST[17]: yes."""
+        """ST[17]: yes, and by which dictionary."""
         at = self._open(17, 2, _ALIVE, tick)
         if at < 0:
             return False
-        self._link.close(at)
+        pack_into(">H", self._link.buffer, at, DICTIONARY_HASH)
+        self._link.close(at + 2)
         return True
 
     def time(self, exponent, tick):

@@ -27,7 +27,7 @@ STAGES = {
 _ID = struct.Struct(">H")
 _REQUEST = struct.Struct(">HH")
 _ANSWERS: dict[tuple[int, int], tuple[struct.Struct, tuple[str, ...]]] = {
-    (17, 2): (struct.Struct(">"), ()),
+    (17, 2): (struct.Struct(">H"), ("dictionary_hash",)),
     (9, 2): (struct.Struct(">BIH"), ("exponent", "coarse_s", "fine")),
     (12, 9): (struct.Struct(">BHBHiiB"), ("count", "monitor", "status", "field", "low", "high", "repetitions")),
     (12, 12): (struct.Struct(">BHHiiBB"), ("count", "monitor", "field", "value", "limit", "before", "after")),

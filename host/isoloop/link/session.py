@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,10 @@ from isoloop.link.telecommand import CommandError, Credentials, build_packet, fr
 
 BAUD_DEFAULT = 115_200
 COMMAND_TIMEOUT_S = 5.0
+PING = "ping"
+SERVICE_TEST = 17
 _READ_S = 0.05
+_CHUNK_BYTES = 4096
 _RETRY_S = 0.5
 
 
@@ -76,6 +80,7 @@ class GroundLink:
         self._credentials = credentials or Credentials()
         self._log = log
         self._port: Any = None
+        self._is_checked = False
         self._open(time.monotonic() + timeout_s)
 
     @property
@@ -125,8 +130,10 @@ class GroundLink:
     ) -> CommandOutcome:
         """Send one telecommand and wait for its last verification report, at most `timeout_s` in all.
 
+        Before the first one the board is asked by which dictionary it was built: by another one a number may mean something else.
+
         Raises:
-            UsageError: no such telecommand, or its arguments are not right.
+            UsageError: no such telecommand, its arguments are not right, or the board has another dictionary.
             TargetError: the link broke and did not come back in time.
         """
         row = self.dictionary.telecommands_by_name.get(name)
@@ -137,6 +144,9 @@ class GroundLink:
         except CommandError as error:
             raise UsageError(str(error)) from None
         deadline_s = time.monotonic() + timeout_s
+        if not self._is_checked and name != PING:
+            self.command(PING, None, timeout_s, on_report)
+            timeout_s = max(0.0, deadline_s - time.monotonic())
         counter = next_counter(self._credentials.board_id)
         sequence = counter & 0x3FFF  # as far apart as the counters: an answer to an older command is not taken for ours
         self._write(frame(build_packet(row, values, sequence, counter, self._credentials)), deadline_s)
@@ -149,10 +159,21 @@ class GroundLink:
                     if report.sequence == sequence:
                         outcome.stages.append(report)
                 elif _is_answer(report):
+                    self._check(report)
                     outcome.answers.append(report)
             if any(stage.is_final for stage in outcome.stages):
                 break
         return outcome
+
+    def _check(self, report: Report) -> None:
+        if isinstance(report, AnswerReport) and report.service == SERVICE_TEST:
+            found, ours = dict(report.values)["dictionary_hash"], self.dictionary.hash
+            if found != ours:
+                raise UsageError(
+                    f"the board on {self.url} was built with dictionary 0x{found:04X}, this isoloop has 0x{ours:04X}: "
+                    "flash the board with this version, or use the isoloop that it was flashed with"
+                )
+            self._is_checked = True
 
     def _open(self, deadline_s: float) -> None:
         try:
@@ -176,6 +197,7 @@ class GroundLink:
     def _again(self, deadline_s: float, error: Exception) -> None:
         """The link is broken: open it anew."""
         self.close()
+        self._is_checked = False  # it may be another board
         if time.monotonic() >= deadline_s:
             raise TargetError(f"port {self.url} is gone ({_reason(error)})")
         self.decoder.restart()
@@ -193,9 +215,10 @@ class GroundLink:
                 raise OSError("closed")
             self._port.timeout = max(0.0, min(_READ_S, deadline_s - time.monotonic()))
             data: bytes = self._port.read(1)
-            if data:
-                self._port.timeout = 0
-                data += self._port.read(4096)
+            # A read that meets the end of the link drops what it has: take no more than is there, and keep it when the end comes.
+            with contextlib.suppress(serial.SerialException, OSError):
+                while data and len(data) < _CHUNK_BYTES and (waiting := self._port.in_waiting):
+                    data += self._port.read(waiting)
         except (serial.SerialException, OSError, TypeError) as error:  # TypeError: pyserial, of a port closed under it
             self._again(deadline_s, error)
             return b""

@@ -34,7 +34,7 @@ ANSWERS: tuple[tuple[str, int, int, tuple[tuple[str, str, str | None], ...]], ..
     ("monitor_transition", 12, 12, (("monitor_count", "u8", None), ("monitor", "u16", None), ("monitor_field", "u16", None),
                                     ("value", "i32", None), ("limit", "i32", None), ("before", "u8", "monitor_status"),
                                     ("after", "u8", "monitor_status"))),
-    ("alive", 17, 2, ()),
+    ("alive", 17, 2, (("dictionary_hash", "u16", None),)),
 )  # fmt: skip
 """Answers of a fixed size: name, service, subtype, fields as (name, type, state group)."""
 
