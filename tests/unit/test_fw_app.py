@@ -9,7 +9,7 @@ from fakes.flight_rig import BYPASS, ENABLE_BIT, NOMINAL, P_CABIN, PUMP_BIT, T_G
 from tcs import sensing_kernel as sk
 from tcs import tables
 
-LEARN_TICKS = 300
+LEARN_TICKS = 400
 LEAK_PA = 40  # a tick: about 10 mL/s
 BURST_PA = 4000
 RADIATOR_OPEN = 0b01_01_01_01_01_01
