@@ -42,6 +42,7 @@ def column(path: Path, name: str) -> list[str]:
         return [row[name] for row in csv.DictReader(stream)]
 
 
+@pytest.mark.req("REQ-LNK-005")
 @pytest.mark.parametrize("baud", [9600, 1200])
 def test_slow_line_degrades_resolution_and_not_control(tmp_path: Path, baud: int) -> None:
     fast, slow = flown(tmp_path, 115_200), flown(tmp_path, baud)

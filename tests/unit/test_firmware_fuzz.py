@@ -24,6 +24,7 @@ def assert_harmless(data: bytes, command: tuple[str, ...]) -> tuple[int, int]:
     return packets, parsed
 
 
+@pytest.mark.req("REQ-LNK-006")
 def test_hostile_frames_are_harmless() -> None:
     for command in interpreters():
         packets, parsed = assert_harmless(hostile_frames(10_000, 1), command)

@@ -61,6 +61,7 @@ def test_payload_beyond_the_room_is_refused_and_the_record_before_stands() -> No
     assert newest(nor) == (1, bytes(payload(1, 10)))
 
 
+@pytest.mark.req("REQ-LNK-001")
 @pytest.mark.parametrize("lengths", [[20, 30], [406, 406], [2000, 30], [240] * 16 + [50], [406] * 7 + [700, 300]])
 def test_power_cut_at_every_byte_of_a_save_loses_at_most_the_newest(lengths: list[int]) -> None:
     before = saved(lengths[:-1])
@@ -224,6 +225,7 @@ def test_counter_survives_any_number_of_boots_with_few_erases() -> None:
     assert len(board.erases) <= 1333 // 512 + 1
 
 
+@pytest.mark.req("REQ-LNK-001")
 @pytest.mark.parametrize("marks", [0, 1, 31, 32, 511, 512, 700])
 def test_power_cut_at_every_byte_of_a_mark_loses_at_most_that_mark(marks: int) -> None:
     board = FlakyNor()

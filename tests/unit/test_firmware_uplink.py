@@ -51,6 +51,7 @@ def test_only_the_asked_successes_are_reported_but_every_failure() -> None:
 # ---------------------------------------------------------------------------------------------------- who commands
 
 
+@pytest.mark.req("REQ-LNK-002")
 def test_replayed_and_reordered_telecommands_are_refused_and_counted() -> None:
     rig = Rig()
     first, second = rig.packet("ping"), rig.packet("ping")
@@ -81,6 +82,7 @@ def test_any_flipped_bit_of_a_telecommand_with_its_crc_made_right_again_is_refus
     assert rig.app.ground.accepted == 0
 
 
+@pytest.mark.req("REQ-LNK-002")
 def test_counter_survives_a_reset_and_a_counter_above_thirty_bits_is_malformed() -> None:
     rig = Rig()
     old = rig.packet("ping")
@@ -159,6 +161,7 @@ def test_what_is_not_in_the_dictionary_is_refused_with_its_reason(service: int, 
         ("arm", {"telecommand": 200}, ["1", "4 unknown_id"]),
     ],
 )
+@pytest.mark.req("REQ-LNK-004")
 def test_what_cannot_be_done_is_refused_with_its_reason(name: str, arguments: dict[str, Any], outcome: list[str]) -> None:
     assert Rig().outcome(name, **arguments) == outcome
 
@@ -194,6 +197,7 @@ def test_pump_follows_and_says_so() -> None:
     assert rig.app.drive_word & 0x4000
 
 
+@pytest.mark.req("REQ-LNK-003")
 def test_disarming_needs_arm_then_fire_within_ten_seconds_and_once() -> None:
     rig = Rig(mode=2)
     assert rig.outcome("mode_set", mode="passive") == ["1", "4 not_armed"]
@@ -209,6 +213,7 @@ def test_disarming_needs_arm_then_fire_within_ten_seconds_and_once() -> None:
     assert rig.outcome("mode_set", mode="inhibited") == ["1", "4 not_armed"]
 
 
+@pytest.mark.req("REQ-LNK-003")
 def test_opening_a_valve_while_a_leak_stands_needs_arming() -> None:
     rig = Rig()
     rig.send("valve_close", valve="rad1_in", ticks=20)

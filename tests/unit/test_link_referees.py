@@ -112,6 +112,7 @@ def assert_xtce_reads_the_same(link: bytes, xtce: Path) -> dict[str, int]:
     return seen
 
 
+@pytest.mark.req("REQ-LNK-007")
 def test_space_packet_parser_reads_the_same_by_our_xtce(talk: bytes, xtce: Path) -> None:
     seen = assert_xtce_reads_the_same(talk, xtce)
     wanted = {"housekeeping", "platform", "uplink", "BOOT", "17,2", "12,9", "12,12", "9,2", "5,8", "ParameterReport"}
@@ -145,6 +146,7 @@ def assert_ccsdspy_reads_the_same(link: bytes) -> None:
         assert table[f"v_{field.name}"].tolist() == [report.values[index] for report in reports], field.name
 
 
+@pytest.mark.req("REQ-LNK-007")
 def test_spacepackets_and_ccsdspy_read_the_same(talk: bytes) -> None:
     assert_spacepackets_reads_the_same(talk)
     assert_ccsdspy_reads_the_same(talk)

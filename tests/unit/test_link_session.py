@@ -158,6 +158,7 @@ def test_silence_ends_with_its_time_and_code_three() -> None:
     assert (done.returncode, done.stdout) == (3, "no answer to ping within 1 s\n")
 
 
+@pytest.mark.req("REQ-LNK-008")
 def test_babble_does_not_stretch_the_time() -> None:
     def babble(client: socket.socket) -> None:
         end_s = time.monotonic() + 15
@@ -173,6 +174,7 @@ def test_babble_does_not_stretch_the_time() -> None:
     assert time.monotonic() - start_s < 3
 
 
+@pytest.mark.req("REQ-LNK-008")
 def test_broken_link_comes_back_by_itself_and_nothing_is_told_twice() -> None:
     def cut_mid_frame(client: socket.socket) -> None:
         client.sendall(event_frame(0) + event_frame(1) + event_frame(2)[:9])
