@@ -1,5 +1,6 @@
 """The ground decoder: any cut of the stream, damaged frames, gaps, noise."""
 
+import random
 import struct
 
 from hypothesis import given
@@ -75,10 +76,38 @@ def test_sequence_count_wraps_without_a_gap_and_a_restart_is_none() -> None:
 
 def test_sound_packets_that_the_dictionary_does_not_know_are_counted() -> None:
     decoder = LinkDecoder()
-    strangers = [(3, 25, b"\x00\x63\x00"), (3, 25, b"\x00\x01\x00"), (5, 1, b"\x00\xfe"), (17, 2, b"\x00\x01"), (5, 1, b"\x00")]
+    strangers = [(3, 25, b"\x00\x63\x00"), (3, 25, b"\x00\x01\x00"), (5, 1, b"\x00\xfe"), (17, 3, b"\x00\x01"), (17, 2, b"\x00"),
+                 (5, 1, b"\x00"), (1, 1, b"\x18"), (20, 2, b"\x02\x00"), (1, 9, b"\0\0\0\0")]  # fmt: skip
     stream = b"".join(frame(TelemetryPacket(n, s, t, 0, 0, 0, data)) for n, (s, t, data) in enumerate(strangers))
     assert decoder.feed(stream) == []
     assert decoder.statistics.unknown_packets == len(strangers)
+
+
+def test_link_lost_and_found_a_thousand_times_resynchronises_within_a_frame_and_counts_every_gap() -> None:
+    dice = random.Random(11)
+    frames = [housekeeping(n & 0x3FFF) for n in range(20_000)]
+    decoder = LinkDecoder()
+    n = received = whole = lost_seen = 0
+    while n < len(frames) - 40:
+        for _ in range(dice.randrange(3, 12)):
+            received += len(decoder.feed(frames[n]))
+            whole += 1
+            n += 1
+        # The cable is pulled in the middle of one frame and comes back in the middle of another.
+        received += len(decoder.feed(frames[n][: dice.randrange(1, len(frames[n]))]))
+        n += dice.randrange(1, 12)
+        lost_from = n
+        received += len(decoder.feed(frames[n][dice.randrange(1, len(frames[n]) - 1) :]))
+        n += 1
+        before = received
+        received += len(decoder.feed(frames[n]))
+        assert received == before + 1, lost_from
+        whole += 1
+        n += 1
+        lost_seen += 1
+    assert lost_seen >= 1000
+    assert received == whole == decoder.statistics.frames
+    assert decoder.statistics.lost_packets == n - whole
 
 
 @given(st.lists(st.binary(max_size=300), max_size=10))
