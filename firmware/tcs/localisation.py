@@ -57,6 +57,7 @@ O_HALTED = const(7)
 
 _SETTLE_MS = const(10000)  # the temperatures' lag is half taken out by then
 _LAG_MS = const(25000)  # and nearly all of it by then
+_VIOLENT_UL_S = const(20000)
 _SLOW_LAG_MS = const(60000)
 _BLIND_MS = const(60000)
 _AGAIN_MS = const(5000)
@@ -65,6 +66,7 @@ _MAX_HEAD_PA = const(45000)  # a segment in service does not stand this far abov
 _TRIALS = const(5)
 _MARGIN_UL = const(20000)  # of one trial
 _MARGIN_ALL_UL = const(50000)
+_DRAIN_MAX_UL_S = const(10000)
 _PLAIN = const(5)  # this many times the limit no doubt about the cooling explains
 _NO_TAKE_UP_UL_S = const(4000)
 _TIGHT_UL_S = const(700)
@@ -89,6 +91,7 @@ class Localisation:
         self._watch_ticks = params[P_WATCH_MS] // tick_ms
         self._limit_ul_s = params[P_TRIAL_EXCESS_UL_S]
         self._is_slow = False
+        self._is_violent = False
         self.trial = Trial(params, stiffness_ul_mpa)
         self.state = ST_LOCALISATION_IDLE
         self.segment_state = array("i", [ST_SEGMENT_STATE_IN_SERVICE] * SEGMENTS)
@@ -123,7 +126,13 @@ class Localisation:
         limit = self._params[P_TRIAL_EXCESS_UL_S]
         self._is_slow = rate_ul_s < 2 * limit
         self._limit_ul_s = max(_LEAST_UL_S, min(limit, rate_ul_s // 2))
-        self._settle_ticks = (_SLOW_LAG_MS if self._is_slow else _SETTLE_MS) // self._tick_ms
+        settle_ms = _SETTLE_MS
+        if self._is_slow:
+            settle_ms = _SLOW_LAG_MS
+        elif rate_ul_s >= _VIOLENT_UL_S:
+            settle_ms = _LAG_MS  # the gas that has expanded is still warming up
+        self._settle_ticks = settle_ms // self._tick_ms
+        self._is_violent = rate_ul_s >= _VIOLENT_UL_S
         segment = 0
         while segment < SEGMENTS:
             state = self.segment_state[segment]
@@ -309,7 +318,9 @@ class Localisation:
             # Or the alarm is explained without it.
             is_elsewhere = self.loss_ul_s(x, tick) * 3 >= x[tr.IN_RATE_UL_S] > 0
             is_plain = x[tr.IN_RATE_UL_S] >= _NO_TAKE_UP_UL_S or self._new_convicted() or is_elsewhere
-            if self.outcome == O_UNDECIDED and trial.result == tr.R_PARTIAL and is_plain:
+            # What an eighth of the alarm would have taken in five times two seconds is too much for it.
+            most_ul = trial.void_ul * 3 // 2 + max(_MARGIN_UL, min(1000000, x[tr.IN_RATE_UL_S]) // 8 * 11)
+            if self.outcome == O_UNDECIDED and trial.result == tr.R_PARTIAL and is_plain and taken <= most_ul:
                 # Five times open to the loop, it took no more than its void: a hole of the alarm's size would have.
                 self._judge(segment, ST_SEGMENT_STATE_CLEARED, ST_LOCALISATION_REASON_NO_TAKE_UP, 0, taken)
         return action
@@ -317,7 +328,9 @@ class Localisation:
     def _is_too_much(self, taken_ul):
         """More than its void, in one trial or in all of them: after a burst the inventory may drift by a few mL/s."""
         void_ul = self.trial.void_ul * 3 // 2
-        return self.trial.take_up_ul > void_ul + _MARGIN_UL or taken_ul > void_ul + _MARGIN_ALL_UL
+        if self.trial.drain_ul_s > _DRAIN_MAX_UL_S:
+            return False  # the loop loses more without it than a trial could show
+        return self.trial.take_up_ul > void_ul + _MARGIN_UL or (taken_ul > void_ul + _MARGIN_ALL_UL and not self._is_violent)
 
     def _weigh(self, segment, taken, x, tick):
         excess = self.trial.excess_ul_s

@@ -84,7 +84,7 @@ class Trial:
         self.full_mc = array("i", [UNKNOWN] * SEGMENTS)  # temperature at which a segment was last full
         self._tick_ms = tick_ms
         self._base_ul = 0
-        self._drain_ul_s = 0
+        self.drain_ul_s = 0
         self._begun_tick = 0
         self._full_ticks = 0
         self._is_filled = False
@@ -97,7 +97,7 @@ class Trial:
         self.result = R_NONE
         self.void_ul = self.find_void_ul(segment, x)
         self._base_ul = x[IN_INVENTORY_UL]
-        self._drain_ul_s = min(1000000, drain_ul_s)
+        self.drain_ul_s = min(1000000, drain_ul_s)
         self._begun_tick = tick
         self.take_up_ul = 0
         self._full_ticks = 0
@@ -138,7 +138,7 @@ class Trial:
         else:
             self._full_ticks = 0
         self._is_filled = self._full_ticks >= _FULL_TICKS
-        is_spent = x[IN_INVENTORY_UL] == UNKNOWN or self._base_ul - x[IN_INVENTORY_UL] >= self._spent_ul
+        is_spent = x[IN_INVENTORY_UL] == UNKNOWN or self._base_ul - x[IN_INVENTORY_UL] - self._drained_ul(tick) >= self._spent_ul
         if self._is_filled or is_spent or elapsed >= self._fill_ticks:
             self._enter(ST_LOCALISATION_SHUTTING, tick)
             return A_SHUT
@@ -151,8 +151,7 @@ class Trial:
                 self._end(R_NOT_SHUT)
             return A_NONE
         if x[IN_INVENTORY_UL] != UNKNOWN:
-            drained = self._drain_ul_s // 10 * min(1000, (tick - self._begun_tick) * self._tick_ms // 100)
-            self.take_up_ul = max(0, self._base_ul - x[IN_INVENTORY_UL] - drained)
+            self.take_up_ul = max(0, self._base_ul - x[IN_INVENTORY_UL] - self._drained_ul(tick))
             self.taken_ul[segment] += self.take_up_ul
         if self._is_filled:
             self._hold.begin(x[IN_P_RAD_PA + segment], x[IN_P_COMP_PA], tick)
@@ -160,6 +159,9 @@ class Trial:
         else:
             self._end(R_PARTIAL)
         return A_NONE
+
+    def _drained_ul(self, tick):
+        return self.drain_ul_s // 10 * min(1000, (tick - self._begun_tick) * self._tick_ms // 100)
 
     def _hold_on(self, x, tick):
         segment = self.segment
