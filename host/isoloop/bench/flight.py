@@ -87,6 +87,7 @@ class Flight:
         self.sensing = stage("sensing").Sensing(kinds, lows, highs, board.ADC, values)
         self.inventory = stage("inventory").Inventory(values)
         self.detector = stage("detector").Detector(values)
+        self._rate_class = stage("leak_rate").LeakRate  # now, so that a long run is of one version of the sources
         self.params = values
         self._rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence((seed, 0xB))))
         s, inv, det = self.sensing, self.inventory, self.detector
@@ -167,7 +168,7 @@ class Flight:
     def begin_rate(self) -> Any:
         """The flight's rate estimate, begun at the verdict that has just been given."""
         self._share()
-        self.rate = stage("leak_rate").LeakRate(self.params, self.inventory.density_kg_m3)
+        self.rate = self._rate_class(self.params, self.inventory.density_kg_m3)
         self.rate.begin(self.detector, self.sensing, self.inventory, self.tick - 1)
         return self.rate
 

@@ -61,17 +61,17 @@ class Plan:
 
 FULL = Plan(366, 10.0, 60, 200, 200, 200, 40, 20, 300.0, 2000, 200, "all: ten years, 200 seeds a size")
 CUT = Plan(
-    12,
+    6,
     5.0,
+    4,
+    30,
     6,
-    40,
     8,
-    10,
-    6,
-    3,
-    8.0,
-    100,
-    6,
-    "cut: 60 nuisance days of ten years, 40 seeds of 200 (8 of the slow leaks), 100 rate runs of 2000, EPA 6 + 6",
+    4,
+    2,
+    6.0,
+    80,
+    4,
+    "cut: 30 nuisance days of ten years, 30 seeds of 200 (6 of the slow leaks), 80 rate runs of 2000, EPA 4 + 4 of 200 + 200",
 )
 BRIEF = Plan(2, 1.0, 1, 3, 1, 1, 1, 1, 0.5, 4, 1, "brief: for the tests of the bench itself")
