@@ -7,7 +7,7 @@ import json
 import pytest
 
 from isoloop.cli import bench
-from isoloop.errors import NotYetError, UsageError
+from isoloop.errors import UsageError
 
 ROW = bench.Row("closed loop", 12_345.6, "ticks/s", ">= 10000", True, "isoloop bench emulator")
 
@@ -41,8 +41,5 @@ def test_bench_only_what_is_not_wall_time_fails(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_bench_what_is_not_there_is_refused() -> None:
-    for name in ("cycle",):
-        with pytest.raises(NotYetError, match="not there yet"):
-            bench.bench(name, full=False, json=False)
     with pytest.raises(UsageError, match="no bench"):
         bench.bench("tea", full=False, json=False)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from isoloop import jsonout
-from isoloop.errors import EXIT_EXPECTATION, EXIT_OK, NotYetError, UsageError
+from isoloop.errors import EXIT_EXPECTATION, EXIT_OK, UsageError
 from isoloop.schema import Scenario, load_scenario
 
 TICKS_A_SECOND_MIN = 10_000
@@ -20,8 +20,6 @@ TICKS_A_SECOND_MIN = 10_000
 DAY_WALL_MAX_S = 90.0
 MS22_WALL_MAX_S = 3.0
 NOMINAL_CUT_S = 4 * 3600.0
-
-NOT_YET = ("cycle",)
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,10 @@ def bench(name: str, full: bool, json: bool) -> int:
         from isoloop.bench.detector import bench as bench_detector
 
         return bench_detector(full, json)
-    if name in NOT_YET:
-        raise NotYetError(f"bench {name} is not there yet; bench detector, bench emulator and bench link are")
+    if name == "cycle":
+        from isoloop.bench.cycle import bench as bench_cycle
+
+        return bench_cycle(full, json)
     if name not in ("emulator", "link"):
         raise UsageError(f"no bench '{name}': one of detector, cycle, emulator, link")
     rows: list[Row] = []

@@ -1,0 +1,21 @@
+"""The cycle bench: its rows come from the image on the chip and are judged against what is wanted."""
+
+from pathlib import Path
+
+import pytest
+
+from isoloop.bench import cycle
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_cycle_bench_measures_step_tick_boot_and_heap_on_the_chip(pico_uf2: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {row["name"]: row for row in cycle.measure(full=False)}
+    quiet = rows["control step, quiet, median"]["value"]
+    assert rows["control step, worst case"]["value"] >= quiet > 10_000
+    assert rows["full tick, worst case"]["value"] >= rows["full tick, quiet, median"]["value"] > quiet
+    assert rows["allocation faults, 14 ticks"]["value"] == 0
+    assert rows["boot to first sample"]["ok"]
+    assert rows["free heap after start"]["ok"]
+    step = rows["control step, worst case"]
+    assert step["ok"] == (step["value"] <= cycle.STEP_MAX_CYCLES)
