@@ -113,7 +113,7 @@ KNOWN: dict[str, str] = {
         for side in ("in", "out")
         if not leak.startswith(segment)
     },
-    "rad2-8.0/rad1_out-switch_open": "the second segment re-opened after a burst took 86 mL against 8 predicted and was shut again: not understood",
+    "rad2-8.0/rad1_out-switch_open": "re-opened after a burst, the second segment took 86 mL against 8: not understood",
     **{
         f"internal-1.0/p_rad{number}-{mode}": "a leak into the cabin and a segment without its pressure: undecided"
         for number in (1, 2, 3)
