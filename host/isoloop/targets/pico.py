@@ -207,7 +207,7 @@ class PicoTarget:
             return
         # After a reset the switches are first read behind the first conversions; in every later tick they are those of the tick before.
         switches = board.switches if self._switches is None else self._switches
-        tick = round((self._sample_ns - self._first_ns) / self._tick_ns)
+        tick = int((self._sample_ns - self._first_ns + _LEAD_NS) // self._tick_ns)  # a late sample is still that tick's
         self.sampled.append(Sampled(tick, array("H", board.sampled), switches))
         self._sample_ns = None
 
