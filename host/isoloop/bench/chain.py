@@ -49,6 +49,8 @@ def chain() -> SimpleNamespace:
     sense, vote, reference, account = sk.sense, pk.vote, pk.reference, ik.account
     accumulate, detect = dk.accumulate, dk.detect
     h0, h1, h2 = firmware("tcs.history").STAGES
+    history_module = firmware("tcs.history")
+    kept, first_kept = getattr(history_module, "CHANNELS", 0), getattr(history_module, "FIRST", 0)
     ring_size = compiled("leak_rate_kernel").RING
     s_new, s_mean, v_pressure, v_spread = dk.S_NEW, dk.S_MEAN, pk.V_PRESSURE, pk.V_SPREAD_Q8
     st_wide, i_wide, i_wide_ul = sk.ST_WIDE, ik.I_WIDE, ik.I_WIDE_UL
@@ -79,7 +81,7 @@ def chain() -> SimpleNamespace:
     def fly(
         ticks: int, tick: int, drive: int, pump_on: int, rng: Any, S: Any, P: Any, noise: Any, counts: Any, slow: Any,
         sensing: Any, sensing_cfg: Any, votes: Any, votes_cfg: Any, heads: Any, inventory: Any, inventory_cfg: Any,
-        bank: Any, bank_cfg: Any, ring0: Any, ring1: Any, ring2: Any, newest: Any, filled: Any, fresh: Any,
+        bank: Any, bank_cfg: Any, ring0: Any, ring1: Any, ring2: Any, channels0: Any, channels1: Any, newest: Any, filled: Any, fresh: Any,
         sample: Any, settle: Any, x: Any, cfg: Any, peaks: Any, trace: Any,
     ) -> int:  # fmt: skip
         """At most `ticks` ticks from `tick`; returns how many were flown. Stops where the flight class must act: see X_JUDGE and X_RESUME.
@@ -160,6 +162,9 @@ def chain() -> SimpleNamespace:
                             place = (newest[level] + 1) & (ring_size - 1)
                             newest[level] = place
                             (ring0 if level == 0 else ring1 if level == 1 else ring2)[place] = bank[at + s_mean]
+                            if level < 2:
+                                for i in range(kept):
+                                    (channels0 if level == 0 else channels1)[place * kept + i] = bank[at + s_mean + first_kept + i]
                             if filled[level] < ring_size:
                                 filled[level] += 1
                     if top >= cfg[C_SUSPECT]:

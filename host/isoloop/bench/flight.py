@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +94,8 @@ class Flight:
         s, inv, det = self.sensing, self.inventory, self.detector
         self._kernels = [shared(a) for a in (s.state, s._cfg, s.vote, s._vote_cfg, s.reference, inv.state, inv._cfg, det.state, det._cfg)]
         history = det.history
-        self._kernels += [shared(a) for a in (*history.rings, history.newest, history.filled, history.fresh)]
+        channels = getattr(history, "channels", (array("i", [0]), array("i", [0])))
+        self._kernels += [shared(a) for a in (*history.rings, *channels, history.newest, history.filled, history.fresh)]
         self._sample = shared(det._sample)
         self._settle = np.zeros(4, np.int32)
         self._x = np.zeros(c.X_SIZE, np.int64)
