@@ -64,6 +64,7 @@ _P_CABIN = const(7)
 _PUMP_BIT = const(0x4000)
 _ENABLE_BIT = const(0x8000)
 _EVENTS = const(64)
+_ALL_SEGMENTS = const(7)
 _BYPASS_UL = const(60000)  # what a move of the bypass does to the profiles of the lines (docs/detector.md)
 WATCH_MS = 200  # period of the watches of pump and cabin
 
@@ -220,7 +221,7 @@ class App:
             elif self.recovery.is_tight:
                 return
             elif detector.new_base:
-                rate.refine(detector, self.sensing, self.inventory, tick)
+                rate.refine(detector, self.inventory, tick)
             elif self.inventory.status != ik.S_OK and tick % (100 // self.tick_ms) == 0 and self.valves.connected():
                 rate.integrate(self.sensing)
 
@@ -308,11 +309,13 @@ class App:
         word = valves.drives
         if word:
             word |= _ENABLE_BIT
-            self.leak_rate.close()
         if self.isolation.pump_on:
             word |= _PUMP_BIT
         self.drive_word = word
         connected = valves.connected()
+        if connected != _ALL_SEGMENTS or not self.isolation.pump_on:
+            # While the first valves travel the hole takes what it took; once one has shut, or the pump is off, it may not.
+            self.leak_rate.close()
         if connected != self._connected or self.isolation.pump_on != self._pump_was_on:
             self._connected = connected
             self._pump_was_on = self.isolation.pump_on

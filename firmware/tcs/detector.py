@@ -10,7 +10,7 @@ from tcs import leak_rate_kernel as lk
 from tcs import pressure_kernel as pk
 from tcs import sensing_kernel as sk
 from tcs.detector_bank import BASE_MS, BLOCKS, configure, couplings
-from tcs.history import History
+from tcs.history import CHANNELS, FIRST, History
 from tcs.tables import (
     P_RAMP_GATE_PERMILLE,
     P_RAMP_QUICK_ALLOW_NL_S,
@@ -28,6 +28,7 @@ from tcs.tables import (
 
 RAMP_STAGE = dk.STAGES  # number of the ramp fit where a stage is named
 _RAMP_LAST = const(64)  # base samples: beyond 6.4 s the bank is as quick
+_LEVEL_BACK = const(96)  # samples to the middle of the fit's level: its last 64 and half of the level's 64
 _GATE_STAGES = const(4)
 _FLOOR_UL = const(500)
 _FLOOR_SLOW_UL = const(400)
@@ -52,8 +53,9 @@ class Detector:
         self._cfg = configure(params)
         self._sample = array("i", bytes(4 * dk.WIDTH))
         self._slope = array("i", bytes(4 * 8))
+        self._scratch = array("i", bytes(4 * (dk.D_STAGE + dk.S_STRIDE)))
         self._couplings = couplings(params)
-        self._norm = lk.ramp_norm()
+        self._norm = lk.ramp_norm(True)
         # Slopes that compensation may leave: those of the stages that ask, uL a sample with four fractional bits.
         quick, slow = params[P_RAMP_QUICK_ALLOW_NL_S], params[P_RAMP_SLOW_ALLOW_NL_S]
         self._allow_q4 = array("i", (quick * 16 // 10000, slow * 16 * self.history.periods[1] // 10000))
@@ -106,6 +108,15 @@ class Detector:
         at = dk.D_STAGE + stage * dk.S_STRIDE
         threshold = self.state[at + dk.S_THRESHOLD_UL]
         return min(65534, self.state[at + dk.S_EXCESS_UL] * 1000 // threshold) if threshold > 0 else 0
+
+    def reference_ul(self):
+        """Inventory before the excursion of the stage that called the leak; for a call by the fit, of the quickest."""
+        return self.state[dk.D_STAGE + (self.stage if self.stage < dk.STAGES else 0) * dk.S_STRIDE + dk.S_REF]
+
+    def drop_ul(self):
+        """What that stage has lost since."""
+        stage = self.stage if self.stage < dk.STAGES else 0
+        return self.reference_ul() - self.state[dk.D_STAGE + stage * dk.S_STRIDE + dk.S_MEAN]
 
     def noise_ul(self):
         """Standard deviation of a base sample of the inventory: quick changes pass the gas's lead by five sevenths."""
@@ -183,7 +194,7 @@ class Detector:
                     self.ramp_permille = permille
                 if permille >= 1000:
                     at = dk.D_STAGE + stage * dk.S_STRIDE
-                    if self._stands(stage, self.state[at + dk.S_EXCESS_UL], sensing, inventory):
+                    if self._ramp_stands(level, at, sensing, inventory):
                         self._call(RAMP_STAGE, self._ramp[lk.R_SAMPLES] * self.history.periods[level], at, tick)
                         return ST_VERDICT_LEAK
                     self.is_single_channel = True
@@ -227,17 +238,46 @@ class Detector:
         self.onset_tick = max(0, tick - base_samples * self._ticks_per_base)
         self.corroborated = self._is_corroborated(at)
 
+    def _ramp_stands(self, level, at, sensing, inventory):
+        """The same for the fit: what each channel has done since the fit's level; the pressures' shares from the stage that asked."""
+        scratch = self._scratch
+        state = self.state
+        history = self.history
+        samples = self._ramp[lk.R_SAMPLES]
+        then = ((history.newest[level] - _LEVEL_BACK) & (lk.RING - 1)) * CHANNELS
+        now = history.newest[level] * CHANNELS
+        ring = history.channels[level]
+        i = 0
+        while i < dk.W_TEMP:
+            scratch[dk.D_STAGE + dk.S_REF + i] = state[at + dk.S_REF + i]
+            scratch[dk.D_STAGE + dk.S_MEAN + i] = state[at + dk.S_MEAN + i]
+            i += 1
+        i = 0
+        while i < CHANNELS:
+            scratch[dk.D_STAGE + dk.S_REF + FIRST + i] = ring[then + i]
+            scratch[dk.D_STAGE + dk.S_MEAN + FIRST + i] = ring[now + i]
+            i += 1
+        drop = min(dk.EXCESS_MAX_UL, self._ramp[lk.R_SLOPE_Q4] // 16 * samples)
+        scratch[dk.D_STAGE + dk.S_EXCESS_UL] = drop
+        self._fill_slopes(_LEVEL_BACK * history.periods[level], sensing, inventory)
+        left = dk.standing(0, sensing.members, inventory.state[ik.I_SENSITIVITY_UL_KPA], scratch, self._slope, self._couplings)
+        return left >= drop // 10 * self._standing_permille // 100
+
     def _stands(self, stage, threshold, sensing, inventory):
         """True when enough of a stage's excess is left with each channel left out in turn."""
+        self._fill_slopes((self.state[dk.D_STAGE + stage * dk.S_STRIDE + dk.S_BLOCKS] + 1) * BLOCKS[stage], sensing, inventory)
+        sensitivity = inventory.state[ik.I_SENSITIVITY_UL_KPA]
+        left = dk.standing(stage, sensing.members, sensitivity, self.state, self._slope, self._couplings)
+        return left >= threshold // 10 * self._standing_permille // 100
+
+    def _fill_slopes(self, window, sensing, inventory):
         slope = self._slope
         i = 0
         while i < ik.SLOTS:
             slope[i] = inventory.state[ik.I_SLOPE_UL_K + i]
             i += 1
         slope[6] = sensing.p_comp_pa
-        sensitivity = inventory.state[ik.I_SENSITIVITY_UL_KPA]
-        left = dk.standing(stage, sensing.members, sensitivity, self.state, slope, self._couplings)
-        return left >= threshold // 10 * self._standing_permille // 100
+        slope[7] = window
 
     def _is_corroborated(self, at):
         """True when pump discharge and radiators, corrected for head, show at least half of the compensator's drop."""

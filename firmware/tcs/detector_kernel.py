@@ -69,7 +69,7 @@ EXCESS_MAX_UL = const(1000000)
 NOISE_CAP_UL = const(100000)
 FIRST_SLOW_STAGE = const(2)
 QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
-V_REF_FOLLOWERS = const(4)  # of six temperatures
+WANDER = const(51)  # (3 x 0.0005 x 2 096 640 / 8)^2 x 2 / 6000: squared eighths of v_ref's unit in a base sample
 BLANK_ON_UL = const(20000)
 BLANK_OFF_UL = const(10000)
 
@@ -260,7 +260,7 @@ def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope
 
     A pressure sensor left out: the others alone. A temperature left out: its change replaced by what its neighbours show (a radiator by
     the other two, the return by the radiators, supply and gas by the low-passed return, each times its coupling in permille). The supply
-    reference left out: held at its value at the start. slope: uL per kelvin of each temperature slot, then the voted pressure in Pa.
+    reference: see below. slope: uL per kelvin of each temperature slot, the voted pressure (Pa), the window in base samples.
     """
     s = D_STAGE + stage * S_STRIDE
     ref = s + S_REF
@@ -321,32 +321,14 @@ def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope
         if rest < least:
             least = rest
         i += 1
-    # The supply reference scales every channel at once. When it moves alone every temperature seems to follow; when the supply moves, none.
+    # The supply reference scales every channel at once. Within three standard deviations of a healthy supply's wander over the window
+    # (0.05 % over ten minutes) it is believed; beyond, it may have moved alone, and then nothing stands.
     own = st[now + W_V_REF] - st[ref + W_V_REF]
-    if own != 0:
-        if own > 200000:
-            own = 200000
-        elif own < -200000:
-            own = -200000
-        rest = excess
-        total = 0
-        i = 0
-        while i < 6:
-            near = st[now + W_TEMP + i] - st[ref + W_TEMP + i]
-            if near > 200000:
-                near = 200000
-            elif near < -200000:
-                near = -200000
-            rest += slope[i] // 100 * (near // 10)
-            # Temperatures are smoothed, so they follow late: an eighth of what the reference did tells that they do.
-            near = near * 8
-            drop = (0 - own) * ((st[ref + W_TEMP + i] + 112500) // 100) // 20966
-            if (drop > 0 and near >= drop) or (drop < 0 and near <= drop):
-                total += 1
-            i += 1
-        if total >= V_REF_FOLLOWERS:
-            # One count of v_ref with 6 fractional bits is 1 / 2 096 640 of it.
-            rest -= (sensitivity_ul_kpa // 10) * ((slope[6] + 31250) // 1000) // 1000 * own // 210
-            if rest < least:
-                least = rest
+    if own > 200000:
+        own = 200000
+    elif own < -200000:
+        own = -200000
+    own = own >> 3
+    if own * own // WANDER > slope[7]:
+        least = 0
     return least

@@ -8,6 +8,8 @@ from tcs.detector_bank import BLOCKS
 
 # Stage whose block means feed each ring.
 STAGES = (0, 2, 4)
+FIRST = dk.W_TEMP  # of the sample vector: what .channels keep
+CHANNELS = dk.WIDTH - dk.W_TEMP
 
 
 class History:
@@ -15,6 +17,8 @@ class History:
 
     def __init__(self):
         self.rings = (array("i", bytes(4 * lk.RING)), array("i", bytes(4 * lk.RING)), array("i", bytes(4 * lk.RING)))
+        # What one channel could explain: temperatures, supply reference and low-passed return beside the two quicker rings.
+        self.channels = (array("i", bytes(4 * CHANNELS * lk.RING)), array("i", bytes(4 * CHANNELS * lk.RING)))
         self.newest = array("i", (0, 0, 0))
         self.filled = array("i", (0, 0, 0))
         self.fresh = array("i", (0, 0, 0))
@@ -38,6 +42,13 @@ class History:
                 newest = (self.newest[level] + 1) & (lk.RING - 1)
                 self.newest[level] = newest
                 self.rings[level][newest] = state[at + dk.S_MEAN]
+                if level < 2:
+                    ring = self.channels[level]
+                    to = newest * CHANNELS
+                    i = 0
+                    while i < CHANNELS:
+                        ring[to + i] = state[at + dk.S_MEAN + FIRST + i]
+                        i += 1
                 if self.filled[level] < lk.RING:
                     self.filled[level] += 1
             level += 1

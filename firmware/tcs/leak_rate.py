@@ -27,7 +27,8 @@ class LeakRate:
         self.hole_um = 0
         self.lost_ul = 0
         self.pressure_pa = 0
-        self._norm = lk.ramp_norm()
+        self._norm = lk.ramp_norm(False)  # chooses the onset
+        self._deviation = lk.ramp_norm(True)
         self._fit = array("i", bytes(4 * lk.R_SIZE))
         self._density_kg_m3 = density_kg_m3
         self._head_rad_pa = params[P_HEAD_RAD_PA]
@@ -49,32 +50,35 @@ class LeakRate:
             level -= 1
         self._level = level
         self._is_open = True
+        # Before a valve moves: bypass and pump change what the hole sees.
+        self.pressure_pa = self._pressure_at_hole(sensing)
         self._onset_tick = detector.onset_tick
         self._onset_ul = inventory.inventory_ul
-        self._fit_rate(detector, sensing, 1, min(lk.RAMP_MAX, samples * 4 // (3 * history.periods[level]) + 4), tick)
+        if not self._fit_rate(detector, 1, min(lk.RAMP_MAX, samples * 4 // (3 * history.periods[level]) + 4), tick):
+            self._take_mean(detector, samples)
         self.lost_ul = max(0, self._onset_ul - inventory.inventory_ul)
 
     def close(self):
         """Valves move from here on: the rate stands as it is."""
         self._is_open = False
 
-    def refine(self, detector, sensing, inventory, tick):
+    def refine(self, detector, inventory, tick):
         """One base sample after the alarm."""
         if inventory.status != ik.S_OK:
             return
         if self._is_open and detector.history.fresh[self._level]:
             samples = (tick - self._onset_tick) // (self._ticks_per_base * detector.history.periods[self._level])
-            self._fit_rate(detector, sensing, max(1, samples - samples // 4 - 2), min(lk.RAMP_MAX, samples + samples // 4 + 2), tick)
+            self._fit_rate(detector, max(1, samples - samples // 4 - 2), min(lk.RAMP_MAX, samples + samples // 4 + 2), tick)
         drop = self._onset_ul - inventory.inventory_ul
         if drop > self.lost_ul:
             self.lost_ul = drop
 
-    def _fit_rate(self, detector, sensing, first, last, tick):
+    def _fit_rate(self, detector, first, last, tick):
         history = detector.history
         level = self._level
         period = history.periods[level]
         if first >= last or history.filled[level] < lk.BASELINE + last:
-            return
+            return False
         fit = self._fit
         lk.fit_ramp(history.rings[level], history.newest[level], first, last, 0, self._norm, fit)
         m = fit[lk.R_SAMPLES]
@@ -83,13 +87,23 @@ class LeakRate:
         self._onset_ul = fit[lk.R_LEVEL_UL]
         # sigma / sqrt(S), S the ramp's sum of squares; a mean of `period` samples has their noise over its root.
         noise = detector.noise_ul() * 16 // max(1, lk.isqrt(period * 256))
-        deviation_q4 = noise * self._norm[m] // max(1, m * (m + 1) * (2 * m + 1) // 6)
+        deviation_q4 = noise * self._deviation[m] // max(1, m * (m + 1) * (2 * m + 1) // 6)
         half = deviation_q4 * 196 // 160 // period
         if level:
             half += _THERMAL_UL_S
         self.low_ul_s = max(0, self.rate_ul_s - half)
         self.high_ul_s = self.rate_ul_s + half
-        self.pressure_pa = self._pressure_at_hole(sensing)
+        self.hole_um = lk.hole_um(self.rate_ul_s, self.pressure_pa, self._density_kg_m3)
+        return True
+
+    def _take_mean(self, detector, samples):
+        # Too little history for a fit (just after boot or a gap): what the calling stage lost over its time.
+        drop = detector.drop_ul()
+        self._onset_ul = detector.reference_ul()
+        self.rate_ul_s = max(0, min(100000000, drop) * 10 // max(1, samples))
+        half = detector.noise_ul() * 40 // max(1, samples)
+        self.low_ul_s = max(0, self.rate_ul_s - half)
+        self.high_ul_s = self.rate_ul_s + half
         self.hole_um = lk.hole_um(self.rate_ul_s, self.pressure_pa, self._density_kg_m3)
 
     def integrate(self, sensing):

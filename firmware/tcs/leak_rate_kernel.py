@@ -93,15 +93,18 @@ def fit_ramp(ring: ptr32, newest: int, first: int, last: int, allow_q4: int, nor
     return best << shift
 
 
-def ramp_norm():
-    """norm[m] of fit_ramp for m = 0..RAMP_MAX: 16 sqrt(S (1 + T^2 / (BASELINE S))), S and T the sums of squares and of 1..m."""
+def ramp_norm(level_error):
+    """norm[m] of fit_ramp for m = 0..RAMP_MAX: 16 sqrt(S), S the sum of squares of 1..m.
+
+    With level_error 16 sqrt(S + T^2 / BASELINE), T the sum: right for a deviate, where the level is no better known than its samples allow.
+    """
     norm = array("i", [16] * (RAMP_MAX + 1))
     squares = 0
     total = 0
     for m in range(1, RAMP_MAX + 1):
         squares += m * m
         total += m
-        norm[m] = isqrt(min((squares + total * total // BASELINE) * 256, 0x3FFFFFFF))
+        norm[m] = isqrt(min((squares + (total * total // BASELINE if level_error else 0)) * 256, 0x3FFFFFFF))
     return norm
 
 

@@ -16,7 +16,6 @@ _COMPENSATOR_RATE_PA = const(25000)
 _PUMP_RATE_PA = const(150000)
 _CABIN_RATE_PA = const(10000)
 _TEMPERATURE_RATE_MC = const(1000)
-_V_REF_RATE_COUNTS = const(1638)  # 5 %
 _RECOVER_TICKS = const(20)
 _COHERENT_CHANNELS = const(3)
 _FROZEN_CHANNELS = const(8)
@@ -136,7 +135,6 @@ def _channel_config(kinds, lows, highs, adc, params):
             rate = _counts(_TEMPERATURE_RATE_MC, span)
             cfg[at + sk.CFG_COHERENT_COUNTS] = params[P_COHERENT_COUNTS] or 0x10000
         elif kind == sk.KIND_V_REF:
-            rate = _V_REF_RATE_COUNTS
             cfg[at + sk.CFG_COHERENT_COUNTS] = params[P_COHERENT_COUNTS] or 0x10000
         elif kind == sk.KIND_PRESSURE:
             if channel < _P_PUMP:

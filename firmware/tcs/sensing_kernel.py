@@ -71,6 +71,7 @@ HIGH_COUNTS = const(62244)  # 95 %: short
 ZERO_COUNTS = const(6552)  # live zero, 10 %
 NOMINAL_V_REF_COUNTS = const(32760)
 V_REF_TOLERANCE_COUNTS = const(3276)  # 10 % of nominal
+V_REF_JUMP_COUNTS = const(655)  # 2 %
 FORGIVE_TICKS = const(600)
 
 
@@ -155,6 +156,9 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
                 width = ideal - NOMINAL_V_REF_COUNTS
                 if width > V_REF_TOLERANCE_COUNTS or width < -V_REF_TOLERANCE_COUNTS:
                     bad = IMPLAUSIBLE
+                elif st[ST_STARTED] and coherent < 3 and (ideal - v_ref > V_REF_JUMP_COUNTS or v_ref - ideal > V_REF_JUMP_COUNTS):
+                    # A jump of its own is not believed; when the supply itself jumps every temperature jumps with it.
+                    bad = IMPLAUSIBLE
                 else:
                     supply = ideal
 
@@ -199,7 +203,7 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
 
     # From its first good sample on: the channels are trusted ten ticks later, and must not start with a nominal supply.
     if supply > 0:
-        if st[ST_STARTED] == 0:
+        if st[ST_STARTED] == 0 or coherent >= 3:
             st[ST_V_REF_Q8] = supply << 8
             st[ST_STARTED] = 1
         elif st[V_REF * ST_STRIDE + ST_STATUS] == OK:
