@@ -179,7 +179,7 @@ class Flight:
         self.fly_on(0.1)
         self._share()
         self.detector.new_base = 1
-        self.rate.refine(self.detector, self.sensing, self.inventory, self.tick - 1)
+        self.rate.refine(self.detector, self.inventory, self.tick - 1)
 
     def _advance(self, until: int, trace: FloatArray | None) -> None:
         plant = self._plant
