@@ -55,6 +55,7 @@ def firmware(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]
     """The firmware's modules on CPython, gone again afterwards."""
     micropython = types.ModuleType("micropython")
     monkeypatch.setattr(micropython, "const", lambda number: number, raising=False)
+    monkeypatch.setattr(micropython, "native", lambda function: function, raising=False)
     monkeypatch.setitem(sys.modules, "micropython", micropython)
     monkeypatch.setattr("builtins.ptr32", int, raising=False)
     monkeypatch.syspath_prepend(str(paths.firmware_dir()))

@@ -30,8 +30,14 @@ class Sensed:
         for channel in range(16):
             self.set(channel, 20000)
 
+        self.set(sk.V_REF, sk.NOMINAL_V_REF_COUNTS)
+        self.state[sk.ST_V_REF_Q8] = sk.NOMINAL_V_REF_COUNTS << 8
+
     def set(self, channel, value):
         self.state[channel * sk.ST_STRIDE + sk.ST_VALUE] = value
+
+    def value(self, channel):
+        return self.state[channel * sk.ST_STRIDE + sk.ST_VALUE]
 
 
 class Bench:

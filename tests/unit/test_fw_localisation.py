@@ -208,7 +208,12 @@ def test_localisation_shuts_a_segment_that_takes_more_than_its_void():
 
 def test_localisation_claims_nothing_without_an_inventory():
     loop = Loop((5800, 0, 0))
-    loop.observe = lambda: [loop.x.__setitem__(i, UNKNOWN) for i in (tr.IN_INVENTORY_UL, tr.IN_P_COMP_PA)]
+
+    def blind():
+        loop.x[tr.IN_INVENTORY_UL] = UNKNOWN
+        loop.x[tr.IN_P_COMP_PA] = UNKNOWN
+
+    loop.observe = blind
     assert loop.run() == [SUSPECT] * 3
     assert loop.machine.state == HALTED
 

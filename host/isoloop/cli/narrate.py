@@ -99,4 +99,8 @@ def plant_event(event: Event) -> str:
             return f"the processor restarts ({fields['mode']})"
         case "relay":
             return f"one data path delivers wrong frames for every channel ({fields['mode']}){lasting}"
+        case "command":
+            return f"the ground sends {fields['name']}"
+        case "link":
+            return f"the link changes: {fields['mode'] or 'bits and bytes are lost'}{lasting}"
     return event.kind

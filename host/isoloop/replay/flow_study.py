@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isoloop import paths
 from isoloop.dictionary import load_dictionary
+from isoloop.kernels import firmware
 from isoloop.replay.log import load_log
 from isoloop.schema import load_map
 
@@ -99,20 +98,7 @@ def _compiled() -> tuple[dict[str, Any], Callable[..., int]]:
 
 def load_kernel() -> dict[str, Any]:
     """The kernel file as flashed, executed as plain Python: its functions and constants by name."""
-    micropython = types.ModuleType("micropython")
-    micropython.__dict__["const"] = lambda number: number
-    before = sys.modules.get("micropython")
-    sys.modules["micropython"] = micropython
-    try:
-        path = paths.firmware_dir() / "tcs" / "flow_watch_kernel.py"
-        space: dict[str, Any] = {"ptr32": int}
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), space)
-    finally:
-        if before is None:
-            del sys.modules["micropython"]
-        else:
-            sys.modules["micropython"] = before
-    return space
+    return dict(vars(firmware("tcs.flow_watch_kernel")))
 
 
 def logs(folder: Path) -> dict[str, tuple[Floats, Floats]]:
