@@ -110,7 +110,7 @@ def test_run_bad_scenario_one_sentence_exit_2_and_nothing_written(call: Call, tm
         ["replay", "log.csv", "--map", "skab"],
         ["report", "missing"],
         ["report", "."],
-        ["bench", "detector"],
+        ["bench"],
         ["bench", "tea"],
     ],
 )
