@@ -31,6 +31,7 @@ from tcs.tables import (
     ST_ISOLATION_ISOLATED,
     ST_ISOLATION_MEASURE_BY_PRESSURE,
     ST_LOCALISATION_ENDED,
+    ST_LOCALISATION_IDLE,
     ST_PUMP_REASON_NEXT_BEST,
     ST_PUMP_REASON_RECOVERY,
     ST_RECOVERY_OUTCOME_HALTED,
@@ -66,6 +67,7 @@ class Recovery:
         self._valves = valves
         self._isolation = isolation
         self._events = events
+        self._idle_ticks = 1000 // params[P_TICK_MS]
         self._smooth_ticks = max(1, _SMOOTH_MS // params[P_TICK_MS])
         self.cooling = Cooling(params)
         self.localisation = Localisation(params, _stiffness(params))
@@ -96,6 +98,10 @@ class Recovery:
                 self._is_begun = True
                 self.is_tight = isolation.state == ST_ISOLATION_ISOLATED
                 localisation.begin(rate_ul_s, tick)
+        is_idle = not isolation.commanded and localisation.state == ST_LOCALISATION_IDLE and inventory.inventory_ul != UNKNOWN
+        if is_idle and tick % self._idle_ticks:
+            # Nothing is shut or about to be: once a second is enough to know what the segments were like before.
+            return False
         self._gather(sensing, inventory, rate_ul_s)
         action = localisation.step(self.inputs, tick)
         if action != tr.A_NONE:

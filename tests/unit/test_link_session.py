@@ -77,8 +77,14 @@ class Server:
     def _run(self) -> None:
         for script in self._scripts:
             client, _ = self._listener.accept()
+            time.sleep(0.5)  # pyserial throws away what comes before its socket is open
             with contextlib.suppress(OSError):  # the client left
                 script(client)
+                # What the client sent and nobody read would turn the close into a reset that takes our last bytes along.
+                client.shutdown(socket.SHUT_WR)
+                client.settimeout(2)
+                while client.recv(4096):
+                    pass
             client.close()
 
 
