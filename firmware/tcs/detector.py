@@ -171,7 +171,7 @@ class Detector:
         verdict = ST_VERDICT_SUSPECT if self.top_permille >= self._suspect_permille else ST_VERDICT_OK
         stage = 0
         state = self.state
-        while stage < dk.STAGES:
+        while self.top_permille >= 1000 and stage < dk.STAGES:
             at = dk.D_STAGE + stage * dk.S_STRIDE
             threshold = state[at + dk.S_THRESHOLD_UL]
             if threshold > 0 and state[at + dk.S_EXCESS_UL] >= threshold:
@@ -186,7 +186,7 @@ class Detector:
         # The fits cost more than the bank; they are asked only when one of their stages has something to say.
         self.ramp_permille = 0
         level = 0
-        while level < 2:
+        while self.top_permille >= self._ramp_gate_permille and level < 2:
             stage = self._gate(level)
             if stage >= 0 and self.history.fresh[level] and self.history.filled[level] >= _WARM_UP:
                 permille = self._fit(level, inventory)

@@ -98,21 +98,25 @@ class Recovery:
                 self._is_begun = True
                 self.is_tight = isolation.state == ST_ISOLATION_ISOLATED
                 localisation.begin(rate_ul_s, tick)
-        is_idle = not isolation.commanded and localisation.state == ST_LOCALISATION_IDLE and inventory.inventory_ul != UNKNOWN
-        if is_idle and tick % self._idle_ticks:
-            # Nothing is shut or about to be: once a second is enough to know what the segments were like before.
+        state = localisation.state
+        is_quiet = state == ST_LOCALISATION_ENDED or (state == ST_LOCALISATION_IDLE and not isolation.commanded)
+        # Nothing is shut or about to be, or all is over: once a second is enough to know what the segments are like.
+        if not is_quiet or tick % self._idle_ticks == 0 or inventory.inventory_ul == UNKNOWN:
+            self._localise(sensing, inventory, rate_ul_s, tick)
+        if tick != self._rearm_tick:
             return False
+        isolation.rearm()
+        self._is_begun = False
+        return True
+
+    def _localise(self, sensing, inventory, rate_ul_s, tick):
+        localisation = self.localisation
         self._gather(sensing, inventory, rate_ul_s)
         action = localisation.step(self.inputs, tick)
         if action != tr.A_NONE:
             self._act(action, tick)
         if localisation.outcome != lo.O_NONE:
             self._tell(localisation.outcome, inventory, tick)
-        if tick != self._rearm_tick:
-            return False
-        isolation.rearm()
-        self._is_begun = False
-        return True
 
     def _keep_shut(self, tick):
         """After a boot: what a record says leaks, or may leak, is driven shut wherever the reset caught its valves."""
