@@ -9,6 +9,7 @@ from struct import pack_into
 from micropython import const
 
 from tcs import packet
+from tcs.frame_kernel import copy
 from tcs.tables import DICTIONARY_HASH
 
 ACCEPTED = 1
@@ -19,7 +20,7 @@ PROGRESS = 5
 COMPLETED = 7
 COMPLETION_FAILED = 8
 
-_COUNTERS = const(16)
+_COUNTERS = const(20)
 _VERIFICATION = const(1)
 _DISABLED_EVENTS = const(8)
 _TIME = const(9)
@@ -27,6 +28,8 @@ _MONITOR = const(10)
 _TRANSITION = const(11)
 _ALIVE = const(12)
 _PARAMETERS = const(13)
+_CAPTURES = const(14)
+_PIECE = const(15)  # and two more: first, intermediate, last
 
 
 class Answers:
@@ -108,6 +111,33 @@ class Answers:
             at += 6
             index += 1
         self._link.close(at)
+        return True
+
+    def captures(self, rows, count, tick):
+        """ST[13], 129: count, then of each capture number i32, dictionary hash u16, trigger u8 and its tick i32; four a row of `rows`."""
+        at = self._open(13, 129, _CAPTURES, tick)
+        if at < 0:
+            return False
+        buffer = self._link.buffer
+        buffer[at] = count
+        at += 1
+        row = 0
+        while row < 4 * count:
+            pack_into(">iHBi", buffer, at, rows[row], rows[row + 1], rows[row + 2], rows[row + 3])
+            at += 11
+            row += 4
+        self._link.close(at)
+        return True
+
+    def piece(self, transaction, number, last, page, tick):
+        """ST[13]: part `number` (from 1) of a large record, a page of 256 bytes; subtype 1 the first, 3 the `last`, 2 between."""
+        kind = 0 if number == 1 else 2 if number == last else 1
+        at = self._open(13, kind + 1, _PIECE + kind, tick)
+        if at < 0:
+            return False
+        buffer = self._link.buffer
+        pack_into(">HH", buffer, at, transaction & 0xFFFF, number)
+        self._link.close(copy(buffer, at + 4, page, 0, 256))
         return True
 
     def monitor(self, number, status, field, low, high, repetitions, tick):

@@ -6,6 +6,7 @@ from micropython import const, heap_lock, heap_unlock
 
 from tcs import inventory_kernel as ik
 from tcs import sensing_kernel as sk
+from tcs.black_box import BlackBox
 from tcs.cabin_watch import CabinWatch
 from tcs.data_path import TRUSTED, DataPath
 from tcs.detector import Detector
@@ -98,8 +99,10 @@ class App:
         self.flow_watch = FlowWatch(params) if kinds[_P_CABIN] == sk.KIND_FLOW else None
         self.diagnosis = Diagnosis(params)
         self.housekeeping = Housekeeping(self)
+        self.black_box = BlackBox(store, board, self.events, self.tick_ms, (kinds, lows, highs))
         self.safe_state = SafeState(store, self)
         self.safe_state.restore()
+        self.black_box.begin(self.diagnosis.alarms)
         self.ground = Ground(self, store, loaded)
         self.drive_word = 0
         self.alloc_faults = 0
@@ -169,6 +172,7 @@ class App:
         self.safe_state.step()
         self._drive(tick)
         self.diagnosis.judge()
+        self.black_box.step(self.drive_word, verdict, self.isolation.state, self.diagnosis.alarms, tick)
         self._report(verdict, tick)
 
     def _watch_clock(self, tick):

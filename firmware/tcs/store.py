@@ -156,7 +156,9 @@ class Store:
         candidate = -1
         sector = active if active >= 0 else _FIRST[kind]
         for _ in range(_COUNT[kind]):
-            reach = min(room, self._reach[sector])
+            # What takes a whole sector has no use for one with a worn page.
+            reach = self._reach[sector] if room < PAGES or self._reach[sector] == PAGES else 0
+            reach = min(room, reach)
             if reach:
                 if self._blank_pages(sector) >= reach:
                     return False

@@ -71,6 +71,8 @@ def render_markdown(dictionary: Dictionary) -> str:
 
 
 def _argument(arg: Argument) -> str:
+    if arg.is_key:
+        return f"`{arg.name}` (32 bytes, wrapped)"
     if arg.enum:
         return f"`{arg.name}` ({arg.type}, [{arg.enum}](#{arg.enum}))"
     if arg.ref:

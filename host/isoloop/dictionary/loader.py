@@ -13,6 +13,7 @@ from isoloop.dictionary.model import (
     HAZARDS,
     INT_MAX,
     INT_MIN,
+    KEY_TYPE,
     REFERENCES,
     SEVERITIES,
     TYPE_CODES,
@@ -178,8 +179,10 @@ def _check_telecommand(row: Telecommand, dictionary: Dictionary) -> None:
     for arg in row.args:
         where = f"{label} argument {arg.name}"
         _check_name(arg.name, _LOWER, where)
+        if arg.is_key:
+            continue
         if arg.type not in TYPE_CODES:
-            raise DictionaryError(f"{where}: type {arg.type} is not one of {', '.join(TYPE_CODES)}")
+            raise DictionaryError(f"{where}: type {arg.type} is not one of {', '.join(TYPE_CODES)}, {KEY_TYPE}")
         low, high = TYPE_RANGES[arg.type]
         if not low <= arg.min <= arg.max <= high:
             raise DictionaryError(f"{where}: min..max is empty or leaves its type")

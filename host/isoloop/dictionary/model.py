@@ -18,6 +18,9 @@ TYPE_RANGES: dict[str, tuple[int, int]] = {
     "i32": (INT_MIN, INT_MAX),
 }
 TYPE_CODES: dict[str, str] = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "i32": "i"}
+KEY_TYPE = "key"
+KEY_CODE = "s"
+"""Type of an argument that is a command key of 32 bytes, and its code in the firmware's table. It travels under the key that it replaces."""
 UNKNOWN_BY_TYPE: dict[str, int] = {"u8": 0xFF, "i8": -0x80, "u16": 0xFFFF, "i16": -0x8000, "i32": INT_MIN}
 SEVERITIES: dict[str, int] = {"info": 1, "low": 2, "medium": 3, "high": 4}
 """Severity to subtype of PUS service 5."""
@@ -112,9 +115,19 @@ class Argument:
     ref: str | None = None
 
     @property
+    def is_key(self) -> bool:
+        """Not a number but a key."""
+        return self.type == KEY_TYPE
+
+    @property
     def is_fixed(self) -> bool:
         """It can have one value only, which nobody needs to give."""
         return self.min == self.max
+
+    @property
+    def struct_code(self) -> str:
+        """Its format for `struct`."""
+        return "32s" if self.is_key else TYPE_CODES[self.type]
 
 
 @dataclass(frozen=True)
@@ -133,7 +146,7 @@ class Telecommand:
     @property
     def struct_format(self) -> str:
         """Format of the arguments for `struct`, big-endian, the function number among them."""
-        return ">" + ("B" if self.function is not None else "") + "".join(TYPE_CODES[arg.type] for arg in self.args)
+        return ">" + ("B" if self.function is not None else "") + "".join(arg.struct_code for arg in self.args)
 
 
 @dataclass(frozen=True)

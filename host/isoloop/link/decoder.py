@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from isoloop.dictionary import Dictionary, Event, Structure, load_dictionary
 from isoloop.link import cobs
+from isoloop.link.black_box import PIECE_BYTES, CaptureEntry
 from isoloop.link.packet import SEQUENCE_MODULO, PacketError, TelemetryPacket
 
 SERVICE_HOUSEKEEPING = 3
 SUBTYPE_STRUCTURE_REPORT = 25
 SERVICE_EVENT = 5
 SERVICE_VERIFICATION = 1
+SERVICE_LARGE = 13
 FRAME_MAX_BYTES = 1024
 """Bytes without a delimiter that are no frame any more: noise is dropped in pieces of this size."""
 
@@ -26,6 +28,7 @@ STAGES = {
 
 _ID = struct.Struct(">H")
 _REQUEST = struct.Struct(">HH")
+_CAPTURE = struct.Struct(">iHBi")
 _ANSWERS: dict[tuple[int, int], tuple[struct.Struct, tuple[str, ...]]] = {
     (17, 2): (struct.Struct(">H"), ("dictionary_hash",)),
     (9, 2): (struct.Struct(">BIH"), ("exponent", "coarse_s", "fine")),
@@ -114,7 +117,25 @@ class AnswerReport:
     values: tuple[tuple[str, int], ...]
 
 
-Report = EventReport | StructureReport | VerificationReport | ParameterReport | AnswerReport
+@dataclass(frozen=True, slots=True)
+class CapturesReport:
+    """Which captures the black box holds (13,129)."""
+
+    time_ms: int
+    captures: tuple[CaptureEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PieceReport:
+    """One piece of a large record (ST[13]), numbered from 1."""
+
+    time_ms: int
+    transaction: int
+    number: int
+    data: bytes
+
+
+Report = EventReport | StructureReport | VerificationReport | ParameterReport | AnswerReport | CapturesReport | PieceReport
 
 
 @dataclass(slots=True)
@@ -225,6 +246,11 @@ def _answer(packet: TelemetryPacket) -> Report | None:
             return AnswerReport(packet.time_ms, *key, tuple(zip(names, layout.unpack(data), strict=True)))
     elif key == (5, 8) and data and len(data) == 1 + 2 * data[0]:
         return AnswerReport(packet.time_ms, *key, tuple(("event", number) for (number,) in _ID.iter_unpack(data[1:])))
+    elif key == (13, 129) and data and len(data) == 1 + _CAPTURE.size * data[0]:
+        return CapturesReport(packet.time_ms, tuple(CaptureEntry(*row) for row in _CAPTURE.iter_unpack(data[1:])))
+    elif packet.service == SERVICE_LARGE and packet.subtype in (1, 2, 3) and len(data) == _REQUEST.size + PIECE_BYTES:
+        transaction, number = _REQUEST.unpack_from(data)
+        return PieceReport(packet.time_ms, transaction, number, data[_REQUEST.size :])
     elif key == (20, 2) and data and len(data) == 1 + 6 * data[0]:
         return ParameterReport(packet.time_ms, tuple(struct.iter_unpack(">Hi", data[1:])))
     return None
