@@ -20,7 +20,7 @@ TYPE_RANGES: dict[str, tuple[int, int]] = {
 TYPE_CODES: dict[str, str] = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "i32": "i"}
 KEY_TYPE = "key"
 KEY_CODE = "s"
-"""Type of an argument that is a command key of 32 bytes, and its code in the firmware's table. It travels under the key that it replaces."""
+"""Type of an argument that is a command key of 32 bytes, and its code in the firmware's table. It travels wrapped in the key before it."""
 UNKNOWN_BY_TYPE: dict[str, int] = {"u8": 0xFF, "i8": -0x80, "u16": 0xFFFF, "i16": -0x8000, "i32": INT_MIN}
 SEVERITIES: dict[str, int] = {"info": 1, "low": 2, "medium": 3, "high": 4}
 """Severity to subtype of PUS service 5."""

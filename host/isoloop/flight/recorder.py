@@ -10,6 +10,7 @@ from typing import IO, NoReturn
 from isoloop.dictionary import load_dictionary
 from isoloop.errors import OutputError
 from isoloop.flight.csv_rows import StructureCsv, quoted, seconds
+from isoloop.link.black_box import Capture
 from isoloop.link.decoder import STAGES, EventReport, LinkDecoder, Report, StructureReport, VerificationReport
 
 LINK_NAME = "link.bin"
@@ -89,6 +90,16 @@ class Recorder:
         except OSError as error:
             fail(self._folder, error)
 
+    def capture(self, capture: Capture, record: bytes) -> None:
+        """A capture of the black box, as blackbox-N.bin (the record) and blackbox-N.csv (its samples)."""
+        name = self._folder / f"blackbox-{capture.number}.csv"
+        try:
+            name.with_suffix(".bin").write_bytes(record)
+            with _text_file(name) as stream:
+                stream.write(capture_csv(capture))
+        except OSError as error:
+            fail(name, error)
+
     def truth(self, values: Sequence[float]) -> None:
         """One row of the truth."""
         assert self._truth is not None
@@ -105,6 +116,12 @@ class Recorder:
 def fields_text(report: EventReport) -> str:
     """The values of an event as `name=value` pairs."""
     return " ".join(f"{name}={value}" for name, value in report.texts(load_dictionary()).items())
+
+
+def capture_csv(capture: Capture) -> str:
+    """The samples of a capture, a row a tick."""
+    rows = [",".join("" if cell is None else f"{cell:.10g}" for cell in row) for row in capture.csv_rows()]
+    return "\n".join([",".join(capture.columns()), *rows]) + "\n"
 
 
 def _text_file(path: Path) -> IO[str]:
