@@ -123,8 +123,8 @@ def _config(params):
     cfg[ik.C_COUPLE_TICKS] = params[P_T_COUPLE_MS] // params[P_TICK_MS]
     cfg[ik.C_SMOOTH_TICKS] = max(1, _SMOOTH_MS // params[P_TICK_MS])
     cfg[ik.C_LEAD_TICKS] = max(1, (params[P_T_LAG_MS] + _SMOOTH_MS) // _LEAD_GAIN // params[P_TICK_MS])
-    # 1.4 times the relaxation: the zero of the lead that undoes the polytropic response.
-    cfg[ik.C_GAS_LOW_TICKS] = max(1, params[P_GAS_RELAX_MS] * 7 // 5 // params[P_TICK_MS])
+    cfg[ik.C_GAS_LOW_TICKS] = max(1, params[P_GAS_RELAX_MS] // params[P_TICK_MS])
+    cfg[ik.C_LAG_TICKS] = max(1, params[P_T_LAG_MS] // params[P_TICK_MS])
     cfg[ik.C_TABLE_START_MC] = coolant_tables.FIRST_MDEGC[params[P_COOLANT]]
     cfg[ik.C_TABLE_POINTS] = points
     cfg[ik.C_MARGIN_ML] = min(_STOP_MARGIN_ML, params[P_GAS_MAX_ML] // 20)
