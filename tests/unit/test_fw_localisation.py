@@ -217,7 +217,7 @@ def test_localisation_above_cabin_pressure_weighs_before_it_eliminates():
     while loop.machine.state != tables.ST_LOCALISATION_WEIGHING:
         loop.step()
     assert list(loop.machine.segment_state) == [REOPENED, SUSPECT, REOPENED]
-    loop.run(limit_s=60)
+    loop.run(limit_s=120)
     assert loop.machine.segment_state[1] == SUSPECT  # it may still go into the cabin
     loop.comp_pa = 95000
     assert loop.run() == [REOPENED, CONVICTED, REOPENED]
