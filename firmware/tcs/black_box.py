@@ -142,7 +142,7 @@ class BlackBox:
             self._events.emit(EV_BLACK_BOX_SAVED, self._store.next_sequence(KIND_BLACK_BOX) - 1, self._trigger, self._filled)
             self._restart()
             return False
-        self._store.failures += 1
+        self._store.leave(KIND_BLACK_BOX, self._sector)
         self._tries += 1
         if self._tries == _TRIES:
             self._events.emit(EV_BLACK_BOX_FAILED, self._trigger)

@@ -128,6 +128,12 @@ class Store:
         self._at_page[kind] = page
         self._untidy |= 1 << kind
 
+    def leave(self, kind, sector):
+        """A page of this sector did not take its content: leave the sector alone until the next boot."""
+        self.failures += 1
+        self._reach[sector] = PAGES - 1
+        self._untidy |= 1 << kind
+
     def tidy(self):
         """Erase at most one sector, so that the next records find room. True when it did: that took 45 ms, at worst 400."""
         for kind in range(1, KINDS):
