@@ -73,9 +73,8 @@ _SIZE = const(10)
 
 
 class Recovery:
-    """.localisation; .segment: ST_SEGMENT_* of the leak or NO_SEGMENT; .is_tight: what is connected loses nothing any more.
-
-    Allocation-free.
+    """.localisation; .segment: ST_SEGMENT_* of the leak or NO_SEGMENT; .is_tight: what is connected loses nothing any more; .is_awake:
+    step() is to be called in every tick, else in each .rest_ticks-th. Allocation-free.
     """
 
     segment = word(_SEGMENT)
@@ -91,6 +90,8 @@ class Recovery:
         self._smooth_ticks = max(1, _SMOOTH_MS // params[P_TICK_MS])
         self._has_cabin = has_cabin
         self.cooling = Cooling(params)
+        self.rest_ticks = self.cooling.sample_ticks
+        self.is_awake = True
         self.localisation = Localisation(params, _stiffness(params))
         self.inputs = array("i", bytes(4 * tr.IN_SIZE))
         self._low_ticks = array("i", bytes(4 * 2 * vb.SEGMENTS))
@@ -103,7 +104,8 @@ class Recovery:
 
     def step(self, sensing, inventory, rate_ul_s, tick):
         """One tick, after isolation and before the valves. True when the detector is to be armed again: what is in service is tight."""
-        self.cooling.step(inventory, tick)
+        if tick % self.rest_ticks == 0:
+            self.cooling.step(inventory)
         w = self.words
         if not w[_IS_AWAKE]:
             w[_IS_AWAKE] = 1
@@ -118,7 +120,8 @@ class Recovery:
                 w[_IS_TIGHT] = 1 if state == ST_ISOLATION_ISOLATED else 0
                 localisation.begin(rate_ul_s, tick, w[_IS_AGAIN])
         state = localisation.state
-        if state == ST_LOCALISATION_ENDED or (state == ST_LOCALISATION_IDLE and not is_commanded):
+        is_quiet = state == ST_LOCALISATION_ENDED or (state == ST_LOCALISATION_IDLE and not is_commanded)
+        if is_quiet:
             # Nothing is shut or about to be, or all is over: once a second is enough to know what the segments are like.
             if tick % self._idle_ticks == 0:
                 self._gather(sensing, inventory, rate_ul_s, True)
@@ -131,6 +134,7 @@ class Recovery:
             outcome = localisation.findings.outcome
             if outcome != fi.O_NONE:
                 self._tell(outcome, inventory, tick)
+        self.is_awake = not is_quiet or w[_REARM_TICK] > tick
         if tick != w[_REARM_TICK]:
             return False
         w[_REARM_TICK] = -1
@@ -210,7 +214,7 @@ class Recovery:
         if w[_BEHIND_UL] - w[_LOW_UL] > _BEHIND_UL_MAX:
             self._low_ticks[valve] = 0  # a large hole drags an open segment's pressure down, and the inventory with it
         elif self._low_ticks[valve] == self._behind_ticks:
-            self._valves.assumed[valve] = 1
+            self._valves.assume_closed(valve)
             self._events.emit(EV_NEXT_BEST_ISOLATION, valve // 2, ST_ISOLATION_MEASURE_BY_PRESSURE)
 
     def _act(self, action, tick):
