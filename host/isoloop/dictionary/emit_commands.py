@@ -29,4 +29,8 @@ def render_command_table(dictionary: Dictionary) -> str:
     lines += [f'ARG_TYPES = b"{"".join(KEY_CODE if arg.is_key else TYPE_CODES[arg.type] for arg in args)}"']
     lines += wrapped("ARG_MINS", [arg.min for arg in args])
     lines += wrapped("ARG_MAXS", [arg.max for arg in args])
+    lines += ["", "# Formats of the reports that answer, and of a row of those that are lists."]
+    for row in dictionary.answers:
+        lines += [f'AF_{row.name.upper()} = "{row.struct_format}"'] if row.fields else []
+        lines += [f'AF_{row.name.upper()}_ROW = "{row.row_format}"'] if row.row else []
     return "\n".join(lines) + "\n"

@@ -21,6 +21,7 @@ TYPE_CODES: dict[str, str] = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "i32
 KEY_TYPE = "key"
 KEY_CODE = "s"
 """Type of an argument that is a command key of 32 bytes, and its code in the firmware's table. It travels wrapped in the key before it."""
+REPORT_CODES: dict[str, str] = {**TYPE_CODES, "u32": "I"}
 UNKNOWN_BY_TYPE: dict[str, int] = {"u8": 0xFF, "i8": -0x80, "u16": 0xFFFF, "i16": -0x8000, "i32": INT_MIN}
 SEVERITIES: dict[str, int] = {"info": 1, "low": 2, "medium": 3, "high": 4}
 """Severity to subtype of PUS service 5."""
@@ -67,7 +68,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Field:
-    """One value of a housekeeping structure; wire order is table order."""
+    """One value of a housekeeping structure; wire order is table order. Outside low..high a person should look at it."""
 
     structure: str
     name: str
@@ -76,6 +77,13 @@ class Field:
     text: str
     enum: str | None = None
     nullable: bool = False
+    low: int | None = None
+    high: int | None = None
+
+    @property
+    def unknown(self) -> int | None:
+        """The value that means unknown; None when it always has one."""
+        return UNKNOWN_BY_TYPE[self.type] if self.nullable or self.type == "i32" else None
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,43 @@ class Telecommand:
 
 
 @dataclass(frozen=True)
+class ReportField:
+    """One value of a report that answers a telecommand."""
+
+    name: str
+    type: str
+    enum: str | None = None
+
+
+@dataclass(frozen=True)
+class AnswerRow:
+    """One report that answers a telecommand: PUS service and subtype, values in wire order.
+
+    Attributes:
+        row: values that come as often as the first field (`count`, u8) says; none: no list.
+        data_bytes: bytes of a block behind the values.
+    """
+
+    name: str
+    service: int
+    subtype: int
+    text: str
+    fields: tuple[ReportField, ...]
+    row: tuple[ReportField, ...] = ()
+    data_bytes: int = 0
+
+    @property
+    def struct_format(self) -> str:
+        """Format of the values for `struct`, big-endian, without rows and block."""
+        return ">" + "".join(REPORT_CODES[field.type] for field in self.fields)
+
+    @property
+    def row_format(self) -> str:
+        """Format of one row of the list."""
+        return ">" + "".join(REPORT_CODES[field.type] for field in self.row)
+
+
+@dataclass(frozen=True)
 class Dictionary:
     """The whole table. Rows keep their order; lookups are by name or number."""
 
@@ -158,6 +203,7 @@ class Dictionary:
     structures: tuple[Structure, ...]
     states: tuple[State, ...]
     telecommands: tuple[Telecommand, ...] = ()
+    answers: tuple[AnswerRow, ...] = ()
 
     @cached_property
     def telecommands_by_name(self) -> dict[str, Telecommand]:
@@ -224,6 +270,7 @@ class Dictionary:
             "events": [[e.number, e.name, e.severity, [f.name for f in e.fields]] for e in self.events],
             "structures": [[s.number, s.name, [[f.name, f.type, f.nullable] for f in s.fields]] for s in self.structures],
             "states": [[s.group, s.number, s.name] for s in self.states],
+            "answers": [[a.name, a.service, a.subtype, a.struct_format, a.row_format, a.data_bytes] for a in self.answers],
             "telecommands": [[t.number, t.service, t.subtype, t.function, [[a.name, a.type] for a in t.args]] for t in self.telecommands],
         }
         return crc16_ccitt_false(json.dumps(shape, separators=(",", ":")).encode())
