@@ -1,7 +1,7 @@
 """The bench: the firmware on its own processor, its pins at the other end of the USB cable, in lockstep with the host (docs/targets.md).
 
-A host that asks for the bench gets one line that says what runs here. From then on the port carries the frames of tcs.hal.unix until the
-host quits or is silent for half a minute; both end in a reset, behind which this board waits for a host again.
+A host that asks for the bench gets one line that says what runs here. Told to go the port carries the frames of tcs.hal.unix until the host
+quits or is silent for half a minute; both end in a reset, behind which this board waits for a host again.
 """
 
 import io
@@ -21,6 +21,7 @@ from tcs.store import Store
 from tcs.tables import DICTIONARY_HASH, P_MODE, ST_MODE_ARMED
 
 ASKED = b"isoloop bench?"
+GO = b"isoloop bench go"
 _LAST_WORDS = const(0x58)
 _LINE_MAX = const(64)
 _SILENT_MS = const(15000)  # looked at twice
@@ -36,16 +37,24 @@ def wait_for_host(pins):
         if byte[0] != 10:
             line = line[-_LINE_MAX:] + byte
             continue
-        if line.strip().endswith(ASKED):
-            if not _is_armed(pins):
+        said = bytes(line).strip()
+        if said.endswith(ASKED) or said.endswith(GO):
+            if _is_armed(pins):
+                print("isoloop bench refused: armed")
+            elif said.endswith(ASKED):
+                _greet()
+            else:
                 break
-            print("isoloop bench refused: armed")
         line = bytearray()
     micropython.kbd_intr(-1)
+    print("isoloop bench begins")
+    return BenchBoard()
+
+
+def _greet():
     unique_id = "".join("%02x" % byte for byte in machine.unique_id())
     system = sys.version.split("; ")[-1].replace(" ", "_")
     print("isoloop bench 1", unique_id, identity.image_id() or "-", "%04x" % DICTIONARY_HASH, system)
-    return BenchBoard()
 
 
 class BenchBoard(UnixBoard):
