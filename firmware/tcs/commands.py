@@ -5,9 +5,11 @@ from micropython import const
 from tcs import command_table as tc
 from tcs import valves as vb
 from tcs.box_downlink import BoxDownlink
+from tcs.modes import rearm
 from tcs.monitoring import Monitoring
 from tcs.store import KIND_BACKUP, KIND_PARAMETERS
 from tcs.tables import (
+    CREW_STRUCTURE,
     EV_PUMP_COMMANDED,
     HK_STRUCTURE,
     P_COUNT,
@@ -21,6 +23,7 @@ from tcs.tables import (
     ST_PARAMETER_SLOT_PRIME,
     ST_PUMP_REASON_COMMAND,
     ST_REASON_BUSY,
+    ST_REASON_CONVICTED,
     ST_REASON_CRC_MISMATCH,
     ST_REASON_NO_RECORD,
     ST_REASON_NONE,
@@ -62,6 +65,8 @@ class Commands:
         args = command.args
         if tc.TC_HAZARDS[index] and self._is_hazardous(index, args) and not self._use_arm(index, tick):
             return ST_REASON_NOT_ARMED
+        if index == tc.TC_VALVE_OPEN and not self._app.recovery.may_open(args[0]):
+            return ST_REASON_CONVICTED
         if index == tc.TC_ARM:
             return ST_REASON_NONE if _is_telecommand(args[0]) else ST_REASON_UNKNOWN_ID
         if tc.TC_REPORT_ENABLE <= index <= tc.TC_REPORT_INTERVAL:
@@ -81,6 +86,9 @@ class Commands:
         if index == tc.TC_MAINTENANCE:
             # The board lets the reports of this tick leave first.
             return ST_REASON_NONE if self._app.board.leave_for_maintenance() else ST_REASON_NOT_ON_THIS_BOARD
+        if index == tc.TC_REARM:
+            rearm(self._app)
+            return ST_REASON_NONE
         if index == tc.TC_KEY_WRITE:
             self.key_change.begin(command, self._packet)
             return PENDING
@@ -125,7 +133,8 @@ class Commands:
             self._valve_requests.begin(args[0], vb.OPEN if index == tc.TC_VALVE_OPEN else vb.CLOSED, command, tick)
             return PENDING
         elif index == tc.TC_PUMP_ON or index == tc.TC_PUMP_OFF:
-            isolation.pump_on = index == tc.TC_PUMP_ON
+            isolation.pump_on = 1 if index == tc.TC_PUMP_ON else 0
+            isolation.pump_tripped = 0
             self._app.events.emit(EV_PUMP_COMMANDED, 1 if isolation.pump_on else 0, ST_PUMP_REASON_COMMAND)
         elif index == tc.TC_MODE_SET:
             isolation.mode = args[0]
@@ -201,4 +210,6 @@ def _structure(number):
         return 0
     if number == PLAT_STRUCTURE:
         return 1
+    if number == CREW_STRUCTURE:
+        return 3
     return 2 if number == UPLINK_STRUCTURE else -1

@@ -15,6 +15,7 @@ from tcs.sensing_kernel import UNKNOWN
 from tcs.tables import (
     EV_LEAK_ELSEWHERE,
     EV_NEXT_BEST_ISOLATION,
+    EV_OPEN_REFUSED,
     EV_RECOVERY_ENDED,
     EV_SEGMENT_CLEARED,
     EV_SEGMENT_CONVICTED,
@@ -40,7 +41,9 @@ from tcs.tables import (
     ST_RECOVERY_OUTCOME_RECOVERED,
     ST_SEGMENT_INTERNAL,
     ST_SEGMENT_STATE_CONVICTED,
+    ST_SEGMENT_STATE_IN_SERVICE,
     ST_SEGMENT_STATE_REOPENED,
+    ST_SEGMENT_STATE_SUSPECT,
     ST_SEGMENT_STATE_UNDECIDED,
 )
 from tcs.words import word
@@ -141,6 +144,32 @@ class Recovery:
         isolation.rearm()
         w[_IS_BEGUN] = 0
         return True
+
+    def rearm_by_command(self):
+        """The ground clears convictions and rounds. A segment that is shut stays so, and is a suspect from then on."""
+        localisation = self.localisation
+        w = self.words
+        segment = 0
+        while segment < vb.SEGMENTS:
+            is_shut = self._valves.is_segment_closed(segment)
+            localisation.segment_state[segment] = ST_SEGMENT_STATE_SUSPECT if is_shut else ST_SEGMENT_STATE_IN_SERVICE
+            segment += 1
+        localisation.state = ST_LOCALISATION_IDLE
+        w[_SEGMENT] = NO_SEGMENT
+        w[_IS_TIGHT] = 0
+        w[_LOST_BEFORE_UL] = 0
+        w[_IS_BEGUN] = 0
+        w[_IS_AGAIN] = 0
+        w[_ROUND] = 0
+        w[_REARM_TICK] = -1
+
+    def may_open(self, valve):
+        """False for a valve with a hole behind it: a telecommand to open it is refused, and why is told."""
+        segment = valve // 2
+        if segment >= vb.SEGMENTS or self.localisation.segment_state[segment] != ST_SEGMENT_STATE_CONVICTED:
+            return True
+        self._events.emit(EV_OPEN_REFUSED, valve, ST_SEGMENT_STATE_CONVICTED)
+        return False
 
     def _keep_shut(self, tick):
         """After a boot: what a record says leaks, or may leak, is driven shut wherever the reset caught its valves."""

@@ -53,7 +53,7 @@ class Valves:
         self.drives = 0
         self.confirmed = 0
         self.faulted = 0
-        self._reported = 0
+        self.words = array("i", bytes(4))  # mask of the valves that have arrived and been reported
         self._is_steady = False  # no switch and no drive differs from the tick before
         self.rest_switches = -1
 
@@ -68,7 +68,7 @@ class Valves:
         self._tries[valve] = 0
         self._pausing[valve] = 0
         self._since[valve] = tick
-        self._reported &= ~(1 << valve)
+        self.words[0] &= ~(1 << valve)
         self.rest_switches = -1
 
     def assume_closed(self, valve):
@@ -127,14 +127,14 @@ class Valves:
             goal = self.goal[valve]
             if goal != HOLD and not self.failed[valve]:
                 if self.position[valve] == goal:
-                    if not (self._reported >> valve) & 1:
-                        self._reported |= 1 << valve
+                    if not (self.words[0] >> valve) & 1:
+                        self.words[0] |= 1 << valve
                         self.confirmed |= 1 << valve
                 else:
                     self._is_steady = False
-                    if (self._reported >> valve) & 1:
+                    if (self.words[0] >> valve) & 1:
                         # It was there and is not any more: drive it back, and say so.
-                        self._reported &= ~(1 << valve)
+                        self.words[0] &= ~(1 << valve)
                         self._tries[valve] = 0
                         self._pausing[valve] = 0
                         self._since[valve] = tick
