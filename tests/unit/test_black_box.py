@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from array import array
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -335,7 +336,7 @@ def test_pieces_come_again_when_asked_and_wait_behind_housekeeping_on_a_slow_lin
     housekeeping = [r.time_ms for r in got if isinstance(r, StructureReport) and r.structure.name == "housekeeping"]
     # One a second, late by the piece that is on the line at most.
     assert len(housekeeping) >= 14
-    assert all(500 <= later - sooner <= 1500 for sooner, later in zip(housekeeping, housekeeping[1:], strict=False))
+    assert all(500 <= later - sooner <= 1500 for sooner, later in pairwise(housekeeping))
 
 
 def test_no_sector_is_erased_under_a_capture_on_its_way() -> None:
