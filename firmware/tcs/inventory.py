@@ -6,7 +6,8 @@ from micropython import const
 
 from tcs import coolant_tables
 from tcs import inventory_kernel as ik
-from tcs import sensing_kernel as sk
+from tcs.carry_kernel import temperatures
+from tcs.inventory_kernel import I_INVENTORY_UL, account
 from tcs.tables import (
     P_COOLANT,
     P_GAS_MAX_ML,
@@ -35,11 +36,7 @@ _SMOOTH_MS = const(3000)
 _WIDE_MS = const(60000)  # a wide code is passed in about that time
 _UNREST_MS = const(600000)
 _UNREST_MAX_UL = const(400000)
-_SUPPLY_JUMP_COUNTS = const(12)  # six standard deviations of the supply channel's noise
-_SUPPLY_UL = const(1300)  # inventory a count of the supply, the temperatures' lead included
 _PROFILE_MS = const(200000)  # about the time that a radiator's content takes to pass
-# Sensing channels of the temperature slots: gas, supply, return, rad1, rad2, rad3 stand in this order from here on.
-_T_GAS_CHANNEL = const(8)
 
 
 class Inventory:
@@ -65,24 +62,13 @@ class Inventory:
             self.status = ik.S_NO_PRESSURE
             self.inventory_ul = UNKNOWN
             return self.status
-        values = sensing.state
-        slot = 0
-        at = _T_GAS_CHANNEL * sk.ST_STRIDE + sk.ST_VALUE
-        while slot < ik.SLOTS:
-            state[ik.I_TEMP_MC + slot] = values[at]
-            at += sk.ST_STRIDE
-            slot += 1
-        supply = sensing.value(sk.V_REF)
-        if supply != UNKNOWN:
-            supply = abs(supply - (values[sk.ST_V_REF_Q8] >> 8))
-            if supply > _SUPPLY_JUMP_COUNTS:
-                # Every value has just moved, or seems to have: whichever it was, the leads take minutes to forget it.
-                self.disturb(min(_UNREST_MAX_UL, supply * _SUPPLY_UL))
-        wide = values[sk.ST_WIDE]
-        state[ik.I_WIDE] = (1 if wide & 7 else 0) | (wide >> _T_GAS_CHANNEL << 1 & 0x7E)
-        status = ik.account(sensing.p_comp_pa, connected, flowing, state, self._cfg)
+        jump_ul = temperatures(sensing.state, state)
+        if jump_ul:
+            # Every value has just moved, or seems to have: whichever it was, the leads take minutes to forget it.
+            self.disturb(min(_UNREST_MAX_UL, jump_ul))
+        status = account(sensing.p_comp_pa, connected, flowing, state, self._cfg)
         self.status = status
-        self.inventory_ul = state[ik.I_INVENTORY_UL] if status == ik.S_OK else UNKNOWN
+        self.inventory_ul = UNKNOWN if status else state[I_INVENTORY_UL]  # S_OK is 0
         return status
 
     def unrest_ul(self):
