@@ -40,7 +40,7 @@ from tcs.tables import (
 
 # Evidence, bits of the event DIAGNOSIS.
 E_CONVICTED = const(1)  # a segment was convicted
-E_NONE_CONVICTED = const(2)  # all were tried and none was
+E_NONE_CONVICTED = const(2)  # all were tried, and none was in the last round
 E_GOES_ON = const(4)  # the loss goes on
 E_NO_LOSS = const(8)  # with everything back in service nothing is lost
 E_BELOW_CABIN = const(16)  # it went on below cabin pressure: not into the cabin
@@ -62,6 +62,7 @@ _NAMED_PERCENT = const(60)  # below it the loss stays unlocated
 _LATCH_PERCENT = const(65)
 _LATCH_S = const(30)
 _TIGHT_UL_S = const(60)
+_AGAIN_UL_S = const(150)
 _GONE_PERMILLE = const(50)
 _WARM_UL = const(10000)  # unrest of temperatures on the move
 _WARM_IN_S = const(10)
@@ -86,6 +87,7 @@ class Cause:
         self._reason = ST_LOCALISATION_REASON_LOSES
         self._explained = 0  # convicted segments that explain what was lost before them
         self._gas_s = 0
+        self._gas_percent = 0
         self._warm_s = 0
         self._is_warm = False
         self._best = ST_CAUSE_NONE
@@ -100,11 +102,15 @@ class Cause:
         """True while the loss is taken to be gas: no coolant has gone."""
         return self.cause == ST_CAUSE_GAS_LOSS
 
-    def step(self, localisation, is_busy, loss, gas, alarm_ul_s, lost_ul, gas_ul, unrest_ul, one_sensor):
-        """One second. is_busy: valves are being worked on; gas_ul: gas by the pressure. True when .cause is new."""
+    def step(self, localisation, is_busy, before, loss, gas, alarm_ul_s, lost_ul, gas_ul, unrest_ul, one_sensor):
+        """One second. True when .cause is new.
+
+        is_busy: valves are being worked on; before: mask of the segments convicted before the last isolation, -1 when it was the first;
+        gas_ul: gas by the pressure.
+        """
         alarms = self._diagnosis.alarms
         self._look_warm(unrest_ul, alarms)
-        before = self.cause
+        was = self.cause
         self.causes = 0
         self.evidence = E_ONE_SENSOR if one_sensor else 0
         self._best = ST_CAUSE_NONE
@@ -124,12 +130,12 @@ class Cause:
         if alarms >> ST_LEAK_CLASS_PUMP_FAULT & 1:
             self._hold(ST_CAUSE_PUMP_FAULT, 90)
         if alarms >> ST_LEAK_CLASS_COOLANT_LEAK & 1:
-            self._judge_loss(localisation, is_busy, loss, gas, alarm_ul_s, lost_ul, gas_ul, one_sensor)
+            self._judge_loss(localisation, is_busy, before, loss, gas, alarm_ul_s, lost_ul, gas_ul, one_sensor)
         if alarms >> ST_LEAK_CLASS_CABIN_LEAK & 1:
             self._hold(ST_CAUSE_CABIN_LEAK, 75)  # one sensor, whose supply was cross-checked
         self.cause = self._best
         self.confidence_percent = self._best_percent if self._best != ST_CAUSE_NONE else 0
-        return self.cause != before
+        return self.cause != was
 
     def _hold(self, cause, percent):
         self.causes |= 1 << cause
@@ -148,16 +154,22 @@ class Cause:
         else:
             self._warm_s = 0
 
-    def _judge_loss(self, localisation, is_busy, loss, gas, alarm_ul_s, lost_ul, gas_ul, one_sensor):
+    def _judge_loss(self, localisation, is_busy, before, loss, gas, alarm_ul_s, lost_ul, gas_ul, one_sensor):
         state = localisation.state
         convicted = localisation.mask(ST_SEGMENT_STATE_CONVICTED)
         is_over = state == ST_LOCALISATION_ENDED and not is_busy
         is_known = is_over and loss.rate_ul_s != UNKNOWN
-        is_going = is_known and loss.rate_ul_s > max(_TIGHT_UL_S, alarm_ul_s // 4)
-        self._gather(localisation, convicted, is_over, is_known, is_going, loss, gas, lost_ul, gas_ul)
+        # Behind a loss that is explained another one need not be as large.
+        is_again = before > 0 and convicted == before
+        is_going = is_known and loss.rate_ul_s > (_AGAIN_UL_S if is_again else max(_TIGHT_UL_S, alarm_ul_s // 4))
+        is_none = is_over and convicted == max(0, before)
+        self._gather(localisation, convicted, is_none, is_over, is_known, is_going, loss, gas, lost_ul, gas_ul)
         if convicted and is_known and not is_going and not self.evidence & E_GAS_GONE:
             self._explained = convicted
-        if convicted and not (is_going and convicted != self._explained):
+        self._gas_percent = 0
+        if convicted and is_going and convicted == self._explained:
+            self._weigh(0)  # another loss, behind one that is explained
+        if convicted and (not is_going or convicted == self._explained):
             self._hold(ST_CAUSE_COOLANT_LEAK_OUTSIDE, self._conviction_percent())
         elif not is_over:
             # Before localisation has spoken: most losses in orbit were liquid overboard, from wherever.
@@ -168,13 +180,13 @@ class Cause:
             self._hold(ST_CAUSE_COOLANT_LEAK_UNLOCATED, 20)  # a false alarm, or a hole that has closed
         else:
             self._weigh(convicted)
-        self._watch_gas()
+        self._watch_gas(convicted != 0 and convicted == self._explained)
 
-    def _gather(self, localisation, convicted, is_over, is_known, is_going, loss, gas, lost_ul, gas_ul):
+    def _gather(self, localisation, convicted, is_none, is_over, is_known, is_going, loss, gas, lost_ul, gas_ul):
         found = self.evidence
         if convicted:
             found |= E_CONVICTED
-        elif is_over:
+        if is_none:
             found |= E_NONE_CONVICTED
         if localisation.mask(ST_SEGMENT_STATE_UNDECIDED):
             found |= E_UNDECIDED
@@ -240,23 +252,26 @@ class Cause:
             self._hold(ST_CAUSE_COOLANT_LEAK_UNLOCATED, percent)
         elif best == gas:
             self._hold(ST_CAUSE_GAS_LOSS, percent)
+            self._gas_percent = percent
         elif best == cabin:
             self._hold(ST_CAUSE_COOLANT_LEAK_CABIN, percent)
         else:
             self._hold(ST_CAUSE_COOLANT_LEAK_OUTSIDE, percent)
 
-    def _watch_gas(self):
+    def _watch_gas(self, is_liquid_too):
         """Gas for half a minute takes the word from the leak alarm, which stays latched; and gives it back when liquid it is after all."""
         diagnosis = self._diagnosis
-        bit = 1 << ST_LEAK_CLASS_COOLANT_LEAK
-        if self._best == ST_CAUSE_GAS_LOSS and self._best_percent >= _LATCH_PERCENT:
+        coolant = 1 << ST_LEAK_CLASS_COOLANT_LEAK
+        gas = 1 << ST_LEAK_CLASS_ACCUMULATOR_GAS_LOSS
+        if self._gas_percent >= _LATCH_PERCENT:
             self._gas_s += 1
             if self._gas_s >= _LATCH_S:
                 diagnosis.latch(ST_LEAK_CLASS_ACCUMULATOR_GAS_LOSS)
-                diagnosis.withdrawn |= bit
-                diagnosis.withdrawn &= ~(1 << ST_LEAK_CLASS_ACCUMULATOR_GAS_LOSS)
+                diagnosis.withdrawn &= ~gas
+                if not is_liquid_too:
+                    diagnosis.withdrawn |= coolant
             return
         self._gas_s = 0
-        if self._best != ST_CAUSE_GAS_LOSS and self._best != ST_CAUSE_COOLANT_LEAK_UNLOCATED and diagnosis.withdrawn & bit:
-            diagnosis.withdrawn &= ~bit
-            diagnosis.withdrawn |= 1 << ST_LEAK_CLASS_ACCUMULATOR_GAS_LOSS
+        if self._best != ST_CAUSE_COOLANT_LEAK_UNLOCATED and diagnosis.withdrawn & coolant:
+            diagnosis.withdrawn &= ~coolant
+            diagnosis.withdrawn |= gas

@@ -9,7 +9,7 @@ from micropython import const
 from tcs import inventory_kernel as ik
 from tcs import loop_life as life
 from tcs.bay_forecast import HORIZON_S, BayForecast
-from tcs.cause import E_NONE_CONVICTED
+from tcs.cause import E_CONVICTED, E_NONE_CONVICTED
 from tcs.leak_rate_kernel import isqrt
 from tcs.properties import density_kg_m3
 from tcs.sensing_kernel import UNKNOWN
@@ -68,6 +68,8 @@ _STEPS_A_PHASE = const(2)
 _NEAR_S = const(3600)
 _FAR_S = const(7200)
 _STANDING_S = const(120)
+_UNCOUNTED_MAX_S = const(600)
+_LOST_MAX_UL = const(50000000)
 _TIGHT_UL_S = const(60)
 _TENTH = const(10)
 _WHOLE = const(100)
@@ -89,6 +91,9 @@ class Crew:
         self._flow_permille = 0
         self._segments = 0
         self._is_looking = False
+        self._uncounted_s = 0
+        self._counted_ul = 0
+        self._is_counting = False
         self._near_s = 0
         self._was_near = False
         self._told_mark = 0
@@ -163,6 +168,20 @@ class Crew:
             elif not app.recovery.is_tight:
                 rate = self._at_pressure(rates.rate_ul_s)
         self.rate_ul_s = max(0, rate)
+        self._count_on()
+
+    def _count_on(self):
+        """Once every segment was tried and none is it, the loss is counted here, by its rate: trials and voids would count as lost."""
+        app = self._app
+        if not self._is_counting:
+            if not self._watches.cause.evidence & E_NONE_CONVICTED or self._watches.cause.evidence & E_CONVICTED:
+                return
+            self._is_counting = True
+            self._counted_ul = app.leak_rate.lost_ul + app.recovery.lost_before_ul
+        self._uncounted_s = min(_UNCOUNTED_MAX_S, self._uncounted_s + 1)
+        if self._watches.loss.rate_ul_s != UNKNOWN:
+            self._counted_ul = min(_LOST_MAX_UL, self._counted_ul + min(100000, self.rate_ul_s) * self._uncounted_s)
+            self._uncounted_s = 0
 
     def _at_pressure(self, rate_ul_s):
         rates = self._app.leak_rate
@@ -178,7 +197,8 @@ class Crew:
         rates = app.leak_rate
         venting = self.venting
         # Until it is known to go into the cabin or to be gas, it is taken to go overboard.
-        is_overboard = cause == ST_CAUSE_COOLANT_LEAK_OUTSIDE or cause == ST_CAUSE_COOLANT_LEAK_UNLOCATED
+        is_liquid = not self._watches.cause.causes >> ST_CAUSE_GAS_LOSS & 1
+        is_overboard = is_liquid and (cause == ST_CAUSE_COOLANT_LEAK_OUTSIDE or cause == ST_CAUSE_COOLANT_LEAK_UNLOCATED)
         temp_mc = app.sensing.value(_T_RETURN)
         p_pa = app.sensing.p_comp_pa
         if p_pa != UNKNOWN and self._flow_permille:
@@ -190,9 +210,8 @@ class Crew:
         localisation = app.recovery.localisation
         while segment < SEGMENTS:
             is_holed = localisation.segment_state[segment] == ST_SEGMENT_STATE_CONVICTED and cause != ST_CAUSE_GAS_LOSS
-            venting.step_segment(
-                segment, app.valves.is_segment_closed(segment), is_holed, rates.hole_um, app.inventory.state[ik.I_BEST_MC + ik.T_RAD1 + segment]
-            )
+            radiator_mc = app.inventory.state[ik.I_BEST_MC + ik.T_RAD1 + segment]
+            venting.step_segment(segment, app.valves.is_segment_closed(segment), is_holed, rates.hole_um, radiator_mc)
             segment += 1
         venting.accumulate()
 
@@ -235,7 +254,7 @@ class Crew:
 
     def _lost_ul(self):
         app = self._app
-        return app.leak_rate.lost_ul + app.recovery.lost_before_ul
+        return self._counted_ul if self._is_counting else app.leak_rate.lost_ul + app.recovery.lost_before_ul
 
     def _tell(self):
         app = self._app

@@ -11,9 +11,8 @@ from tcs.leak_rate_kernel import isqrt
 from tcs.sensing_kernel import UNKNOWN
 
 _BLOCK_S = const(240)
-_FORGET = const(16)  # blocks: about an hour
-_LEAST_Q4 = const(8 << 4)  # blocks in the regression
-_LEARNED_Q4 = const(12 << 4)
+_FORGET = const(24)  # blocks: about an orbit
+_LEAST_Q4 = const(15 << 4)  # blocks in the regression
 _CLIP = const(4000)  # 0.1 mL a block
 _SPREAD_MIN = const(60)  # 0.1 mL rms: less swing tells nothing
 _NOISE = const(45)  # 0.1 mL of a block's change of the inventory (ours)
@@ -74,10 +73,12 @@ class GasWatch:
         variance = self._xx - mean * self._x
         covariance = self._xy - mean * self._y
         spread = isqrt(max(0, variance))
-        if spread < _SPREAD_MIN * 3:
+        # Half a swing looks like a loss that changes its rate: both ways are needed.
+        if spread < _SPREAD_MIN * 4 or mean * mean * 3 > variance * 16 // n_q4:
+            self.gas_permille = UNKNOWN
             return
         slope = max(-4000, min(4000, covariance // max(1, variance // 1000)))
-        if is_healthy and n_q4 >= _LEARNED_Q4 and self._base_permille == UNKNOWN:
+        if is_healthy and self._base_permille == UNKNOWN:
             self._base_permille = slope
         own = 0
         doubt = _DOUBT_PERMILLE

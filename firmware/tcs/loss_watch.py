@@ -30,7 +30,10 @@ _WINDOW_MAX_S = const(43200)
 _RATE_S = const(10)
 _RATES = const(13)  # two minutes
 _BELOW_PA = const(2000)
-_NEAR_PA = const(2500)
+_NEAR_PA = const(1500)
+_PIN_S = const(30)
+_PINNED = const(6)
+_STILL_PA = const(200)
 _BELOW_S = const(60)
 _AIR_MIN_PA = const(50000)  # a cabin that says less, or more, is a bad sensor
 _AIR_MAX_PA = const(120000)
@@ -43,8 +46,8 @@ _LOSS_MAX_UL = const(20000000)
 
 
 class LossWatch:
-    """.rate_ul_s: over the last two minutes, UNKNOWN until then or until enough has gone; .excluded: mask of laws that the loss does not obey; .is_below: it went on
-    below cabin pressure; .has_stopped: it ended at cabin pressure; .lost_ul: of this window. Allocation-free.
+    """.rate_ul_s: over the last two minutes, UNKNOWN until then, or until enough has gone; .excluded: mask of laws that the loss does not
+    obey; .is_below: it went on below cabin pressure; .has_stopped: it ended at cabin pressure; .lost_ul: of this window. Allocation-free.
     """
 
     def __init__(self):
@@ -68,9 +71,11 @@ class LossWatch:
         self.has_stopped = False
         self._begin()
 
-    def step(self, inventory_ul, p_comp_pa, p_cabin_pa, noise_ul, key, alarm_ul_s=0):
-        """One second. noise_ul: of the inventory; key: the configuration of valves and pump, negative while they are being worked on;
-        alarm_ul_s: the alarm's rate.
+    def step(self, inventory_ul, p_comp_pa, p_cabin_pa, doubt_ul, key, alarm_ul_s=0):
+        """One second.
+
+        doubt_ul: what the inventory may be wrong by over minutes; key: the configuration of valves and pump, negative while they are being
+        worked on; alarm_ul_s: the alarm's rate.
         """
         if key != self._key or key < 0 or inventory_ul == UNKNOWN or p_comp_pa == UNKNOWN:
             self._key = key
@@ -84,13 +89,13 @@ class LossWatch:
             self._open(inventory_ul, p_comp_pa, p_cabin_pa)
         self._age_s += 1
         self.lost_ul = max(-_LOSS_MAX_UL, min(_LOSS_MAX_UL, self._base_ul - inventory_ul))
-        self._integrate(p_comp_pa)
+        self._integrate(p_comp_pa, p_cabin_pa)
         self._watch_rate()
-        self._watch_cabin(p_comp_pa, p_cabin_pa, noise_ul)
+        self._watch_cabin(p_comp_pa, p_cabin_pa, doubt_ul)
         if self._age_s % self._stride_s == 0:
             self._keep()
             if self._count >= _LEAST_ROWS and self.lost_ul > _LEAST_UL:
-                self._judge(noise_ul)
+                self._judge(doubt_ul)
         if self._age_s >= _WINDOW_MAX_S:
             self._begin()
 
@@ -106,6 +111,9 @@ class LossWatch:
         self.rate_ul_s = UNKNOWN
         self._below_s = 0
         self._below_ul = 0
+        self._above_sum_pa = 0
+        self._pinned = 0
+        self._pinned_pa = 0
         i = 0
         while i < LAWS:
             self._sums[i] = 0
@@ -122,11 +130,13 @@ class LossWatch:
         # A loop below the cabin loses nothing into it, one just above it next to nothing.
         self._above_dapa = max(0, self._start_dapa - self._air_dapa) if self._air_dapa else 0
 
-    def _integrate(self, p_comp_pa):
+    def _integrate(self, p_comp_pa, p_cabin_pa):
         now_dapa = max(1, p_comp_pa // 10)
         start_dapa = self._start_dapa
         sums = self._sums
         sums[OUTSIDE] += isqrt(min(4000, now_dapa * 1000 // start_dapa) * 1000)
+        if _is_air(p_cabin_pa):
+            self._air_dapa = p_cabin_pa // 10
         if self._above_dapa > 0:
             above_dapa = max(0, now_dapa - self._air_dapa)
             sums[CABIN] += isqrt(min(4000, above_dapa * 1000 // self._above_dapa) * 1000)
@@ -146,22 +156,35 @@ class LossWatch:
         elif self._age_s >= _EARLY_S and (self.lost_ul > _EARLY_UL or self.rate_ul_s != UNKNOWN):
             self.rate_ul_s = self.lost_ul // self._age_s
 
-    def _watch_cabin(self, p_comp_pa, p_cabin_pa, noise_ul):
+    def _watch_cabin(self, p_comp_pa, p_cabin_pa, doubt_ul):
         if not _is_air(p_cabin_pa):
             self._below_s = 0
+            self._pinned = 0
             return
         if p_comp_pa < p_cabin_pa - _BELOW_PA:
             if self._below_s == 0:
                 self._below_ul = self.lost_ul
             self._below_s += 1
-            needed_ul = max(_LEAST_UL, 5 * noise_ul + self._below_s * _CURVE_UL_S)
+            needed_ul = max(_LEAST_UL, 3 * doubt_ul + self._below_s * _CURVE_UL_S)
             if self._below_s >= _BELOW_S and self.lost_ul - self._below_ul > needed_ul and self.rate_ul_s > _TIGHT_UL_S:
                 self.is_below = True
         else:
             self._below_s = 0
-            is_near = abs(p_comp_pa - p_cabin_pa) < _NEAR_PA
-            if is_near and self.rate_ul_s != UNKNOWN and abs(self.rate_ul_s) < _TIGHT_UL_S:
+        self._above_sum_pa += max(-20000, min(20000, p_comp_pa - p_cabin_pa))
+        if self._age_s % _PIN_S == 0:
+            self._look_pinned(self._above_sum_pa // _PIN_S)
+            self._above_sum_pa = 0
+
+    def _look_pinned(self, above_pa):
+        """A hole into the cabin ends by holding the loop at the cabin's pressure, whatever the temperatures do."""
+        is_near = abs(above_pa) < _NEAR_PA
+        if is_near and self._pinned > 0 and abs(above_pa - self._pinned_pa) < _STILL_PA:
+            self._pinned += 1
+            if self._pinned >= _PINNED:
                 self.has_stopped = True
+        else:
+            self._pinned = 1 if is_near else 0
+            self._pinned_pa = above_pa
 
     def _keep(self):
         """One row; a full table is thinned to every other one."""
@@ -186,14 +209,14 @@ class LossWatch:
             i += 1
         self._count += 1
 
-    def _judge(self, noise_ul):
+    def _judge(self, doubt_ul):
         rows = self._rows
         first = 0
         last = _WIDTH * (self._count - 1)
         middle = _WIDTH * (self._count // 2)
         lost_ul = rows[last] - rows[first]
         half_ul = rows[middle] - rows[first]
-        doubt_ul = noise_ul * 3 // 2 + 1000 + self._age_s * _CURVE_UL_S // 2
+        doubt_ul += self._age_s * _CURVE_UL_S // 2
         deviations = self.deviations
         best = 0x3FFFFFFF
         law = 0

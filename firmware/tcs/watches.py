@@ -8,7 +8,7 @@ from micropython import const
 from tcs import inventory_kernel as ik
 from tcs import sensing_kernel as sk
 from tcs.cabin_watch import CabinWatch
-from tcs.cause import Cause
+from tcs.cause import E_GOES_ON, E_NONE_CONVICTED, Cause
 from tcs.findings import O_CONVICTED
 from tcs.flow_watch import FlowWatch
 from tcs.gas_watch import GasWatch
@@ -27,6 +27,7 @@ from tcs.tables import (
     EV_RELIEF_FAULT,
     EV_SEGMENT_PRESSURE_HIGH,
     P_INTERNAL_PUMP_OFF,
+    P_TRIAL_EXCESS_UL_S,
     ST_CAUSE_COOLANT_LEAK_CABIN,
     ST_CAUSE_GAS_LOSS,
     ST_DATA_PATH_REFERENCE,
@@ -41,7 +42,9 @@ from tcs.tables import (
     ST_MODE_ARMED,
     ST_PUMP_REASON_INTERNAL_LEAK,
     ST_SEGMENT_OR_NONE_NONE,
+    ST_SEGMENT_STATE_CONVICTED,
     ST_VERDICT_LEAK,
+    ST_VERDICT_OK,
 )
 from tcs.valves import BYPASS
 
@@ -55,6 +58,9 @@ _T_RETURN = const(10)
 _SLOT_MS = const(100)
 _SLOTS = const(10)
 _NO_SEGMENT = const(0xFF)
+_NO_SEGMENT_EVIDENCE = E_NONE_CONVICTED | E_GOES_ON
+_DOUBT_UL = const(1000)  # of the inventory over minutes, with temperatures at rest (ours)
+_FOLLOW_S = const(32)
 _NEWS_UL_S = const(1000)  # a second loss is told apart from this on
 
 
@@ -77,7 +83,12 @@ class Watches:
         self._key = -1
         self._was_disagreeing = False
         self._is_pump_off_done = False
-        self._was_leak = False
+        self._was_commanded = False
+        self._is_isolated_before = False
+        self._before = -1  # segments convicted before the last isolation
+        self._convicted = 0
+        self._known_ul_s = 0
+        self._known_pa = 1
 
     def step(self, trusted, tick):
         """One tick, after the detector and before isolation."""
@@ -201,34 +212,61 @@ class Watches:
         is_quiet = state == ST_LOCALISATION_ENDED or state == ST_LOCALISATION_HALTED or state == ST_LOCALISATION_IDLE
         is_busy = app.valves.is_moving() or not is_quiet or (app.isolation.commanded and state == ST_LOCALISATION_IDLE)
         key = -1 if is_busy or not trusted else self._configuration()
-        is_leak = app.detector.verdict == ST_VERDICT_LEAK
-        if is_leak and not self._was_leak:
+        if app.isolation.commanded and not self._was_commanded:
             self.loss.forget()
-        self._was_leak = is_leak
+            self._before = self._convicted if self._is_isolated_before else -1
+            self._is_isolated_before = True
+        self._convicted = recovery.localisation.mask(ST_SEGMENT_STATE_CONVICTED)
+        self._was_commanded = app.isolation.commanded
         p_cabin = sensing.value(_P_CABIN) if self._has_cabin else UNKNOWN
-        self.loss.step(inventory.inventory_ul, sensing.p_comp_pa, p_cabin, app.detector.noise_ul(), key, app.leak_rate.rate_ul_s)
+        doubt_ul = app.detector.noise_ul() + _DOUBT_UL + inventory.unrest_ul() // 5
+        self.loss.step(inventory.inventory_ul, sensing.p_comp_pa, p_cabin, doubt_ul, key, app.leak_rate.rate_ul_s)
         is_healthy = app.diagnosis.alarms == 0
         self.gas.step(inventory.inventory_ul, inventory.state[ik.I_LINES_UL], key, is_healthy)
         cause = self.cause
         lost_ul = app.leak_rate.lost_ul + recovery.lost_before_ul
         if cause.step(
-            recovery.localisation, is_busy, self.loss, self.gas, app.leak_rate.rate_ul_s, lost_ul,
+            recovery.localisation, is_busy, self._before, self.loss, self.gas, app.leak_rate.rate_ul_s, lost_ul,
             inventory.state[ik.I_GAS_UL], inventory.unrest_ul(), sensing.votes < 2,
         ):  # fmt: skip
             segment = ST_SEGMENT_OR_NONE_NONE if recovery.segment == _NO_SEGMENT or cause.is_gas() else recovery.segment
             app.events.emit(EV_DIAGNOSIS, cause.cause, cause.confidence_percent, cause.evidence, segment)
+        self._remember_loss()
         self._lower_pressure()
 
     def explains(self, tick):
-        """True when an alarm is no news: the loss is known to be of gas or into the cabin, and this is no more than that."""
-        cause = self.cause.cause
-        if (cause != ST_CAUSE_GAS_LOSS and cause != ST_CAUSE_COOLANT_LEAK_CABIN) or self.loss.rate_ul_s == UNKNOWN:
+        """True when an alarm is no news: of a loss that is known to be in no segment, and no more than that."""
+        known_ul_s = self._known_ul_s
+        p_pa = self._app.sensing.p_comp_pa
+        if known_ul_s <= 0 or p_pa == UNKNOWN:
             return False
+        # By the pressure, gas leaves the faster the thinner it is.
+        known_ul_s = known_ul_s // 100 * max(100, min(500, self._known_pa * 10 // max(1, p_pa // 10)))
         app = self._app
         detector = app.detector
         elapsed_ms = max(100, min(1000000, tick - detector.onset_tick) * app.tick_ms)
         rate_ul_s = max(0, min(1000000, detector.drop_ul())) * 100 // (elapsed_ms // 10)
-        return rate_ul_s < 2 * max(0, min(10000000, self.loss.rate_ul_s)) + _NEWS_UL_S
+        return rate_ul_s * 2 < 3 * known_ul_s + _NEWS_UL_S
+
+    def _remember_loss(self):
+        """The rate of a loss that is in no segment, when it is first known: what comes later on top of it is news."""
+        cause = self.cause
+        is_elsewhere = cause.causes >> ST_CAUSE_GAS_LOSS & 1 or cause.causes >> ST_CAUSE_COOLANT_LEAK_CABIN & 1
+        if not is_elsewhere and cause.evidence & _NO_SEGMENT_EVIDENCE == _NO_SEGMENT_EVIDENCE:
+            # A slow one may yet be in a segment: trials tell from their limit on.
+            is_elsewhere = self.loss.rate_ul_s > 2 * self._params[P_TRIAL_EXCESS_UL_S]
+        if self.loss.rate_ul_s == UNKNOWN:
+            return
+        if not is_elsewhere:
+            self._known_ul_s = 0
+        elif self._known_ul_s == 0:
+            self._known_ul_s = max(1, min(1000000, self.loss.rate_ul_s))
+            self._known_pa = min(3000000, self._app.sensing.p_comp_pa)
+        elif self._app.detector.verdict == ST_VERDICT_OK:
+            # It grows by itself; a second leak is quicker than this, and alarms first.
+            self._known_ul_s += (max(0, min(1000000, self.loss.rate_ul_s)) - self._known_ul_s) // _FOLLOW_S
+            self._known_ul_s = max(1, self._known_ul_s)
+            self._known_pa = min(3000000, self._app.sensing.p_comp_pa)
 
     def _lower_pressure(self):
         """Behind a leak into the cabin: lines there stand lower without the pump's head. Once, so that the ground may undo it."""
