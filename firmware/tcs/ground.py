@@ -38,6 +38,7 @@ from tcs.valve_requests import ValveRequests
 
 _ROOM_BYTES = const(600)  # backlog of the downlink at which no further telecommand is taken: all its answers must fit behind it
 _COLLECT_EVERY = const(8)  # hashes; each leaves about 1 kB behind
+_ALIVE_S = const(60)  # unasked, at boot and from then on: by it any listener knows whether it has the right dictionary
 _PLATFORM = const(1)  # rows in the telemetry's settings
 _UPLINK = const(2)
 _ACK_ACCEPTANCE = const(8)
@@ -63,6 +64,7 @@ class Ground:
         self.commands = Commands(app, params, store, self._answers, self._valve_requests, self._key_change, self._uplink.packet)
         self._ticks_per_s = 1000 // app.tick_ms
         self._hashes = 0
+        self._alive_tick = 0
         self.accepted = 0
         self.refused = 0
 
@@ -74,6 +76,8 @@ class Ground:
         if board.rx_count:
             uplink.take(board.rx, board.rx_count)
         self._valve_requests.step(tick)
+        if tick >= self._alive_tick and self._answers.alive(tick):
+            self._alive_tick = tick + _ALIVE_S * self._ticks_per_s
         is_saving = app.black_box.save()
         if self._key_change.is_due:
             self._key_change.step(tick)

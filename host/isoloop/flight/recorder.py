@@ -25,7 +25,7 @@ _BUFFER_BYTES = 1 << 18
 class Recorder:
     """Writes link.bin, telemetry.csv, events.csv, crew.csv and, where there is a truth, truth.csv into `folder`.
 
-    Every method raises OutputError when the disk is full or gone, downlink() TargetError for a firmware of another dictionary. A context manager.
+    Methods raise OutputError when the disk is full or gone, downlink() TargetError for a firmware of another dictionary. A context manager.
     """
 
     def __init__(self, folder: Path, truth_names: Sequence[str] = ()) -> None:

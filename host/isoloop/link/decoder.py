@@ -28,6 +28,14 @@ STAGES = {
 _ID = struct.Struct(">H")
 
 
+def refusal(who: str, found: int, ours: int) -> str:
+    """The sentence for a firmware whose dictionary is not ours; `who` begins it."""
+    return (
+        f"{who} was built with dictionary 0x{found:04X}, this isoloop has 0x{ours:04X}: "
+        "flash it with this version, or use the isoloop that it was flashed with"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class EventReport:
     """One event of the firmware. `values` holds one integer for each declared field."""
@@ -144,12 +152,17 @@ class LinkStatistics:
 
 @dataclass
 class LinkDecoder:
-    """Decodes a downlink piece by piece; holds at most one unfinished frame."""
+    """Decodes a downlink piece by piece; holds at most one unfinished frame.
+
+    Attributes:
+        foreign_hash: the dictionary that the firmware says it was built with, when it is another one; None while it is ours or not known.
+    """
 
     dictionary: Dictionary = field(default_factory=load_dictionary)
     statistics: LinkStatistics = field(default_factory=LinkStatistics)
 
     def __post_init__(self) -> None:
+        self.foreign_hash: int | None = None
         self._rest = b""
         self._is_overlong = False
         self._sequence: int | None = None
@@ -229,6 +242,8 @@ class LinkDecoder:
         size = row_layout.size * head[-1] if row.row else row.data_bytes
         if len(rest) != size:
             return None
+        if row.name == "alive":
+            self.foreign_hash = None if head[0] == self.dictionary.hash else head[0]
         return _special(packet.time_ms, row, head, list(row_layout.iter_unpack(rest)) if row.row else [], rest)
 
 
