@@ -1,0 +1,62 @@
+"""Memory kernels: three copies of a word outvote a flipped bit; one copy and a check word put a block right again.
+
+Restricted integer subset (docs/kernels.md). Allocation-free.
+"""
+
+import micropython
+
+
+@micropython.native
+def vote(live: ptr32, second: ptr32, third: ptr32, count: int) -> int:
+    """Bitwise majority of three arrays into all of them. Returns the words that differed."""
+    wrong = 0
+    i = 0
+    while i < count:
+        x = live[i]
+        y = second[i]
+        z = third[i]
+        if x != y or x != z:
+            x = (x & y) | (x & z) | (y & z)
+            live[i] = x
+            second[i] = x
+            third[i] = x
+            wrong += 1
+        i += 1
+    return wrong
+
+
+@micropython.native
+def keep(live: ptr32, second: ptr32, third: ptr32, count: int) -> int:
+    """The live words into their copies. Returns how many."""
+    i = 0
+    while i < count:
+        x = live[i]
+        second[i] = x
+        third[i] = x
+        i += 1
+    return i
+
+
+@micropython.native
+def check(words: ptr32, count: int) -> int:
+    """Check word of an array: a flipped bit flips it too. Non-negative, 30 bits."""
+    total = 0
+    i = 0
+    while i < count:
+        x = words[i]
+        total ^= (x & 0xFFFF) ^ ((x >> 3) & 0x1FFFE000)
+        i += 1
+    return total
+
+
+@micropython.native
+def keep_checked(words: ptr32, spare: ptr32, count: int) -> int:
+    """An array into its spare. Returns its check word."""
+    total = 0
+    i = 0
+    while i < count:
+        x = words[i]
+        spare[i] = x
+        total ^= (x & 0xFFFF) ^ ((x >> 3) & 0x1FFFE000)
+        i += 1
+    return total
