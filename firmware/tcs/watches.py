@@ -43,8 +43,8 @@ from tcs.tables import (
     ST_LOCALISATION_IDLE,
     ST_MODE_ARMED,
     ST_PUMP_REASON_INTERNAL_LEAK,
-    ST_SEGMENT_OR_NONE_NONE,
     ST_RELIEF_FAULT_STUCK_CLOSED,
+    ST_SEGMENT_OR_NONE_NONE,
     ST_SEGMENT_STATE_CLEARED,
     ST_SEGMENT_STATE_CONVICTED,
     ST_SEGMENT_STATE_IN_SERVICE,
@@ -210,7 +210,7 @@ class Watches:
             app.events.emit(EV_SEGMENT_PRESSURE_HIGH, segment, p_rad)
 
     def _relieve(self, segment, p_rad, tick):
-        """A segment that is shut and was never suspected, or is cleared, may have a valve opened. Any other one never, whatever it stands at."""
+        """A segment that was never suspected, or is cleared, may have a valve opened. Any other one never, whatever it stands at."""
         app = self._app
         state = app.recovery.localisation.segment_state[segment]
         is_healthy = state == ST_SEGMENT_STATE_IN_SERVICE or state == ST_SEGMENT_STATE_REOPENED or state == ST_SEGMENT_STATE_CLEARED
