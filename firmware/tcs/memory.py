@@ -17,12 +17,12 @@ from tcs.tables import (
     ST_LOCALISATION_IDLE,
     ST_MEMORY_BLOCK_CONSTANTS,
     ST_MEMORY_BLOCK_DETECTOR,
-    ST_MEMORY_BLOCK_INVENTORY,
-    ST_MEMORY_BLOCK_SENSING,
 )
 
 _COUNT_MAX = const(1000000)
-_CONSTANTS = ("_cfg", "_vote_cfg", "_slope", "_couplings", "_norm", "_deviation", "_allow_q4", "_stiffness_ul_mpa")
+_UNROLL = const(4)
+_SCRUB = const(16)  # cycles
+_CONSTANTS = ("_cfg", "_vote_cfg", "_couplings", "_norm", "_allow_q4", "_stiffness_ul_mpa")
 
 
 class Memory:
@@ -36,55 +36,59 @@ class Memory:
         findings = localisation.findings
         trial = localisation.trial
         valves = app.valves
-        resting = (
+        store = app.store
+        resting = [
             (app.isolation, "words"), (recovery, "words"), (localisation, "words"), (findings, "states"), (app.diagnosis, "words"),
             (valves, "position"), (valves, "goal"), (valves, "failed"), (valves, "assumed"), (valves, "words"), (valves, "_seen"),
-        )  # fmt: skip
-        awake = (
+            (store, "_sequence"), (store, "_sector"), (store, "_at_page"),
+        ]  # fmt: skip
+        awake = [
             (findings, "words"), (findings, "trials"), (findings, "_found_ul_s"), (localisation, "_not_before"),
             (localisation, "_odd_looks"), (trial, "words"), (trial, "taken_ul"), (trial, "full_mc"), (trial.hold, "words"),
             (localisation.reopening, "words"), (localisation.weighing, "words"), (recovery, "_low_ticks"),
             (recovery.cooling, "words"), (recovery.cooling, "_ring"), (valves, "_since"), (valves, "_tries"), (valves, "_pausing"),
-        )  # fmt: skip
+        ]  # fmt: skip
         self._resting_count = sum([len(getattr(stage, name)) for stage, name in resting])
-        self._count = self._resting_count + sum([len(getattr(stage, name)) for stage, name in awake])
-        self._live = array("i", bytes(4 * self._count))
-        self._second = array("i", bytes(4 * self._count))
-        self._third = array("i", bytes(4 * self._count))
-        view = memoryview(self._live)
-        at = 0
-        for stage, name in resting + awake:
-            held = getattr(stage, name)
-            for i, value in enumerate(held):
-                view[at + i] = value
-            setattr(stage, name, view[at : at + len(held)])
-            at += len(held)
+        self._live = _gather(resting + awake)
+        self._second = array("i", self._live)
+        self._third = array("i", self._live)
         self._kept = 0
-        self._blocks = (app.detector.state, app.inventory.state, app.sensing.state)
-        self._names = (ST_MEMORY_BLOCK_DETECTOR, ST_MEMORY_BLOCK_INVENTORY, ST_MEMORY_BLOCK_SENSING)
-        self._fresh = tuple([array("i", block) for block in self._blocks])
-        self._spares = tuple([array("i", block) for block in self._blocks])
-        self._checks = array("i", bytes(4 * len(self._blocks)))
-        self._checks_spare = array("i", bytes(4 * len(self._blocks)))
-        self._constants = _constants(app)
-        self._constant_spares = tuple([array("i", block) for block in self._constants])
-        self._constant_checks = array("i", bytes(4 * len(self._constants)))
+        # What sums up over minutes, and what nothing but a telecommand changes: one spare each.
+        sensing = app.sensing
+        history = app.detector.history
+        sums = [(app.detector, "state"), (app.inventory, "state"), (sensing, "state"), (sensing, "vote"), (sensing, "reference")]
+        self._block = _gather(sums + [(history, "newest"), (history, "filled"), (history, "fresh")])
+        stages = (sensing, app.inventory, app.detector, trial)
+        self._constant = _gather([(stage, name) for stage in stages for name in _CONSTANTS if hasattr(stage, name)])
+        self._fresh = array("i", self._block)
+        self._spare = array("i", self._block)
+        self._constant_spare = array("i", self._constant)
+        self._params = app.params
+        self._params_second = array("i", app.params)
+        self._params_third = array("i", app.params)
+        # Check words, each three times: of the block, of the constants.
+        self._checks = array("i", bytes(4 * 6))
         self._turn = 0
         self.corrected = 0
         self.faults = 0
-        self.take_constants()
+        self.take_parameters()
+        check = mk.check(self._constant, len(self._constant))
+        self._checks[1] = self._checks[3] = self._checks[5] = check
         self.keep()
 
     def settle(self):
         """Before a cycle: outvote what has flipped since keep()."""
+        checks = self._checks
         wrong = mk.vote(self._live, self._second, self._third, self._kept)
-        i = 0
-        while i < len(self._blocks):
-            block = self._blocks[i]
-            if mk.check(block, len(block)) != self._checks[i]:
-                wrong += self._mend(i)
-            i += 1
-        wrong += self._look_at_constants()
+        if mk.check(self._block, len(self._block)) != checks[0]:
+            wrong += self._mend(self._block, self._spare, 0, self._fresh, ST_MEMORY_BLOCK_DETECTOR)
+        if mk.check(self._constant, len(self._constant)) != checks[1]:
+            wrong += self._mend(self._constant, self._constant_spare, 1, self._constant, ST_MEMORY_BLOCK_CONSTANTS)
+        self._turn += 1
+        if self._turn == _SCRUB:
+            self._turn = 0
+            wrong += self._scrub()
+        wrong += mk.vote(self._params, self._params_second, self._params_third, len(self._params))
         if wrong:
             self.corrected = min(_COUNT_MAX, self.corrected + wrong)
             self._events.emit(EV_MEMORY_CORRECTED, wrong, self.corrected)
@@ -94,67 +98,66 @@ class Memory:
         app = self._app
         state = app.recovery.localisation.state
         is_resting = not app.isolation.commanded and state == ST_LOCALISATION_IDLE
-        self._kept = self._resting_count if is_resting or state == ST_LOCALISATION_ENDED else self._count
+        self._kept = self._resting_count if is_resting or state == ST_LOCALISATION_ENDED else len(self._live)
         mk.keep(self._live, self._second, self._third, self._kept)
-        i = 0
-        while i < len(self._blocks):
-            block = self._blocks[i]
-            self._checks[i] = mk.keep_checked(block, self._spares[i], len(block))
-            self._checks_spare[i] = self._checks[i]
-            i += 1
+        check = mk.keep_checked(self._block, self._spare, len(self._block))
+        checks = self._checks
+        checks[0] = check
+        checks[2] = check
+        checks[4] = check
 
-    def take_constants(self):
-        """At boot, and when the ground has changed a parameter: what stands now is right."""
-        i = 0
-        while i < len(self._constants):
-            block = self._constants[i]
-            self._constant_checks[i] = mk.keep_checked(block, self._constant_spares[i], len(block))
-            i += 1
+    def take_parameters(self):
+        """When the ground has changed a parameter: what stands now is right."""
+        mk.keep(self._params, self._params_second, self._params_third, len(self._params))
 
-    def _mend(self, i):
-        """A block does not match its check word. Returns the words put right."""
-        block = self._blocks[i]
-        spare = self._spares[i]
-        if mk.check(spare, len(spare)) == self._checks_spare[i]:
-            mk.keep(spare, block, block, len(block))
-        elif mk.check(block, len(block)) != self._checks_spare[i]:
-            # Neither copy is what was kept: as after a boot.
-            mk.keep(self._fresh[i], block, block, len(block))
-            self.faults = min(_COUNT_MAX, self.faults + 1)
-            self._app.detector.rearm()
-            self._events.emit(EV_MEMORY_FAULT, self._names[i])
-        self._checks[i] = mk.keep_checked(block, spare, len(block))
-        self._checks_spare[i] = self._checks[i]
-        return 1
-
-    def _look_at_constants(self):
-        """One block a cycle, in turn."""
-        i = self._turn
-        self._turn = i + 1 if i + 1 < len(self._constants) else 0
-        block = self._constants[i]
-        spare = self._constant_spares[i]
-        is_right = mk.check(block, len(block)) == self._constant_checks[i]
-        is_spare_right = mk.check(spare, len(spare)) == self._constant_checks[i]
-        if is_right and is_spare_right:
+    def _scrub(self):
+        """What lies unread for long: the constants' spare. And every stage looks afresh, whatever it had put by to save time."""
+        self._app.wake()
+        constant = self._constant
+        if mk.check(self._constant_spare, len(constant)) == self._checks[1]:
             return 0
-        if is_spare_right:
-            mk.keep(spare, block, block, len(block))
-        elif is_right:
-            mk.keep(block, spare, spare, len(block))
-        elif mk.check(block, len(block)) == mk.check(spare, len(spare)):
-            self._constant_checks[i] = mk.check(block, len(block))
-        else:
-            self.faults = min(_COUNT_MAX, self.faults + 1)
-            self._constant_checks[i] = mk.keep_checked(block, spare, len(block))
-            self._events.emit(EV_MEMORY_FAULT, ST_MEMORY_BLOCK_CONSTANTS)
+        mk.keep(constant, self._constant_spare, self._constant_spare, len(constant))
+        return 1
+
+    def _mend(self, block, spare, place, fresh, name):
+        """A block does not match its check word. Returns the words put right."""
+        checks = self._checks
+        a = checks[place]
+        b = checks[place + 2]
+        c = checks[place + 4]
+        right = (a & b) | (a & c) | (b & c)
+        checks[place] = right
+        checks[place + 2] = right
+        checks[place + 4] = right
+        count = len(block)
+        if mk.check(block, count) == right:
+            return 1  # it was the check word
+        if mk.check(spare, count) == right:
+            mk.keep(spare, block, block, count)
+            return 1
+        # Neither is what was kept: as after a boot.
+        mk.keep(fresh, block, spare, count)
+        right = mk.check(block, count)
+        checks[place] = right
+        checks[place + 2] = right
+        checks[place + 4] = right
+        self._app.detector.rearm()
+        self.faults = min(_COUNT_MAX, self.faults + 1)
+        self._events.emit(EV_MEMORY_FAULT, name)
         return 1
 
 
-def _constants(app):
-    """Arrays that nothing changes after boot but a telecommand: parameters, and what was computed from them. Each once."""
-    found = []
-    stages = (app.sensing, app.inventory, app.detector, app.leak_rate, app.recovery.localisation.trial)
-    for held in [app.params] + [getattr(stage, name, None) for stage in stages for name in _CONSTANTS]:
-        if isinstance(held, array) and not any([held is other for other in found]):
-            found.append(held)
-    return tuple(found)
+def _gather(held):
+    """One array of all words of (stage, attribute); each attribute becomes a view of it. A multiple of the kernels' stride."""
+    count = sum([len(getattr(stage, name)) for stage, name in held])
+    words = array("i", bytes(4 * (count + -count % _UNROLL)))
+    view = memoryview(words)
+    at = 0
+    for stage, name in held:
+        old = getattr(stage, name)
+        end = at + len(old)
+        for i in range(len(old)):
+            view[at + i] = old[i]
+        setattr(stage, name, view[at:end])
+        at = end
+    return words
