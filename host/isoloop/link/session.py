@@ -200,7 +200,7 @@ class GroundLink:
         self._is_checked = False  # it may be another board
         if time.monotonic() >= deadline_s:
             raise TargetError(f"port {self.url} is gone ({_reason(error)})")
-        self.decoder.restart()
+        self.decoder.reconnect()
         self._open(deadline_s)
         self.reconnects += 1
         if self.on_reconnect is not None:
