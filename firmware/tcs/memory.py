@@ -21,7 +21,8 @@ from tcs.tables import (
 
 _COUNT_MAX = const(1000000)
 _UNROLL = const(4)
-_SCRUB = const(16)  # cycles
+_SCRUB = const(4)  # cycles: a flip waits no longer in what nothing reads
+_WAKE = const(16)
 _CONSTANTS = ("_cfg", "_vote_cfg", "_couplings", "_norm", "_allow_q4", "_stiffness_ul_mpa")
 
 
@@ -84,9 +85,8 @@ class Memory:
             wrong += self._mend(self._block, self._spare, 0, self._fresh, ST_MEMORY_BLOCK_DETECTOR)
         if mk.check(self._constant, len(self._constant)) != checks[1]:
             wrong += self._mend(self._constant, self._constant_spare, 1, self._constant, ST_MEMORY_BLOCK_CONSTANTS)
-        self._turn += 1
-        if self._turn == _SCRUB:
-            self._turn = 0
+        self._turn = (self._turn + 1) % _WAKE
+        if self._turn % _SCRUB == 0:
             wrong += self._scrub()
         wrong += mk.vote(self._params, self._params_second, self._params_third, len(self._params))
         if wrong:
@@ -112,7 +112,8 @@ class Memory:
 
     def _scrub(self):
         """What lies unread for long: the constants' spare. And every stage looks afresh, whatever it had put by to save time."""
-        self._app.wake()
+        if self._turn == 0:
+            self._app.wake()
         constant = self._constant
         if mk.check(self._constant_spare, len(constant)) == self._checks[1]:
             return 0
