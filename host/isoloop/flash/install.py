@@ -14,6 +14,7 @@ from isoloop.flash.calibration import read_calibration
 from isoloop.flash.look import BENCH, FLYING, fetch_identity, look_at, send_to_maintenance
 from isoloop.flash.package import Package, build_package
 from isoloop.link.keys import key_path, read_key
+from isoloop.link.ports import open_port
 from isoloop.link.telecommand import KEY_BYTES, Credentials
 from isoloop.paths import firmware_dir
 
@@ -83,6 +84,7 @@ def flash(port: str, options: Options, progress: Progress = lambda line: None) -
     Raises:
         UsageError, InputError, TargetError: one sentence with what to do.
     """
+    open_port(port).close()  # before anything takes time
     package = build_package(options.firmware or firmware_dir(), options.board)
     rows = None if options.calibration is None else read_calibration(options.calibration)
     known_key = None if options.key is None or not options.key.exists() else read_key(options.key)

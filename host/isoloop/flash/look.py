@@ -90,7 +90,7 @@ def send_to_maintenance(port: str, known: Credentials | None, seen: Look) -> Non
         UsageError: no key of this host is the board's.
         TargetError: it does not answer.
     """
-    for credentials in _candidates(known, seen):
+    for credentials in candidates(known, seen):
         with GroundLink(port, credentials=credentials) as link:
             link.trust_dictionary()
             armed = link.command("arm", {"telecommand": "maintenance"}, _MAINTENANCE_S)
@@ -168,7 +168,8 @@ def fields(report: StructureReport) -> dict[str, int]:
     return {row.name: value for row, value in zip(report.structure.fields, report.values, strict=True)}
 
 
-def _candidates(known: Credentials | None, seen: Look) -> list[Credentials]:
+def candidates(known: Credentials | None, seen: Look) -> list[Credentials]:
+    """Who might command this board: the keys of this host, narrowed by what the board says of its id."""
     found = [known] if known is not None else []
     for path in sorted((config_dir() / "keys").glob("*.key")):
         with contextlib.suppress(InputError):

@@ -14,6 +14,7 @@ from isoloop.errors import TargetError, UsageError
 from isoloop.link.bytelog import ByteLog
 from isoloop.link.decoder import AnswerReport, LinkDecoder, LinkStatistics, ParameterReport, Report, VerificationReport, refusal
 from isoloop.link.keys import next_counter
+from isoloop.link.ports import open_port
 from isoloop.link.telecommand import CommandError, Credentials, build_packet, frame, resolve_arguments
 
 BAUD_DEFAULT = 115_200
@@ -81,6 +82,8 @@ class GroundLink:
         self._log = log
         self._port: Any = None
         self._is_checked = False
+        if "://" not in url:
+            open_port(url, baud).close()  # what a user can mend is told at once, and in a sentence
         self._open(time.monotonic() + timeout_s)
 
     @property
