@@ -227,7 +227,8 @@ class Watches:
         recovery = app.recovery
         state = recovery.localisation.state
         is_quiet = state == ST_LOCALISATION_ENDED or state == ST_LOCALISATION_HALTED or state == ST_LOCALISATION_IDLE
-        is_busy = app.valves.is_moving() or not is_quiet or (app.isolation.commanded and state == ST_LOCALISATION_IDLE)
+        is_armed = app.isolation.mode == ST_MODE_ARMED  # else nothing moves, whatever was commanded
+        is_busy = app.valves.is_moving() or not is_quiet or (is_armed and app.isolation.commanded and state == ST_LOCALISATION_IDLE)
         key = -1 if is_busy or not trusted else self._configuration()
         if app.isolation.commanded and not self._was_commanded:
             self.loss.forget()
