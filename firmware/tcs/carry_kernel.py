@@ -14,7 +14,13 @@ ST_VALUE = const(1)
 ST_STRIDE = const(10)
 ST_V_REF_Q8 = const(160)
 ST_WIDE = const(165)
+ST_STATUS = const(2)
+OK = const(0)
+DISAGREES = const(7)
+NOMINAL_V_REF_COUNTS = const(32760)
+CHANNELS = const(16)
 # pressure_kernel
+V_EXCLUDED = const(3)
 V_MEMBERS = const(1)
 V_VALUE = const(7)
 R_VALUE = const(10)
@@ -34,8 +40,18 @@ W_REFERENCE = const(11)
 W_RETURN_LOW = const(12)
 S_MEAN = const(14)
 S_NEW = const(44)
+S_EXCESS_UL = const(41)
+S_THRESHOLD_UL = const(42)
+S_STRIDE = const(47)
+D_STAGE = const(40)
+STAGES = const(8)
 # leak_rate_kernel
 RING = const(256)
+# tables
+HK_P_COMP_A_PA = const(8)
+HK_STATUS_P_COMP_A = const(24)
+HK_STAT_0_PERMILLE = const(49)
+HK_VALVE_RAD1_IN = const(59)
 
 P_PUMP = const(3)
 P_RAD1 = const(4)
@@ -122,3 +138,35 @@ def record(level: int, at: int, st: ptr32, newest: ptr32, filled: ptr32, fresh: 
     if filled[level] < RING:
         filled[level] += 1
     return 1
+
+
+@micropython.native
+def report(hk: ptr32, values: ptr32, votes: ptr32, bank: ptr32, position: ptr32) -> int:
+    """Channels with their statuses, the detector's statistics and the valves' positions -> the structure housekeeping. v_ref in mV."""
+    i = 0
+    while i < CHANNELS:
+        status = values[i * ST_STRIDE + ST_STATUS]
+        if i < 3 and status == OK and (votes[V_EXCLUDED] >> i) & 1:
+            status = DISAGREES
+        hk[HK_P_COMP_A_PA + i] = values[i * ST_STRIDE + ST_VALUE]
+        hk[HK_STATUS_P_COMP_A + i] = status
+        i += 1
+    x = values[V_REF * ST_STRIDE + ST_VALUE]
+    if x != UNKNOWN:
+        hk[HK_P_COMP_A_PA + V_REF] = x * 3300 // NOMINAL_V_REF_COUNTS
+    i = 0
+    while i < STAGES:
+        x = 0
+        at = D_STAGE + i * S_STRIDE
+        threshold = bank[at + S_THRESHOLD_UL]
+        if threshold > 0:
+            x = bank[at + S_EXCESS_UL] * 1000 // threshold
+            if x > 65534:
+                x = 65534
+        hk[HK_STAT_0_PERMILLE + i] = x
+        i += 1
+    i = 0
+    while i < 7:
+        hk[HK_VALVE_RAD1_IN + i] = position[i]
+        i += 1
+    return 0
