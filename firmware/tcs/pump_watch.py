@@ -6,6 +6,7 @@ a suction that two sensors see, or one of them with the head gone.
 
 from micropython import const
 
+from tcs.modes import PUMP_CONFIRM_MS
 from tcs.properties import vapour_pa
 from tcs.tables import (
     P_COOLANT,
@@ -21,7 +22,6 @@ from tcs.tables import (
 )
 
 UNKNOWN = const(-0x40000000)
-_CONFIRM_MS = const(2000)
 _SETTLE_MS = const(5000)
 _SETTLE_ROUGH_MS = const(1500)
 _LOW_PERCENT = const(75)
@@ -68,7 +68,7 @@ class PumpWatch:
         self._head_rad_pa = params[P_HEAD_RAD_PA]
         noise_pa = params[P_P_NOISE_PA]
         self._margin_pa = params[P_PUMP_NPSH_PA] + _SUCTION_NOISES * noise_pa
-        self._confirm_ticks = _CONFIRM_MS // period_ms
+        self._confirm_ticks = PUMP_CONFIRM_MS // period_ms
         self._settle_ticks = _SETTLE_MS // period_ms
         self._rough_settle_ticks = _SETTLE_ROUGH_MS // period_ms
         self.fault = -1

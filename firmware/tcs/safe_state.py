@@ -10,6 +10,7 @@ from micropython import const
 
 from tcs import inventory_kernel as ik
 from tcs import store as records
+from tcs.modes import RESETS, RESETS_CLEAR_MS
 from tcs.tables import (
     EV_LEAK_ALARM,
     EV_LOSS_WHILE_OFF,
@@ -32,8 +33,6 @@ _ENDED = const(4)
 _COMPARE_MS = const(5000)
 _LOSS_UL = const(300000)  # what temperatures that nobody watched may feign in a loop that was off for hours
 _MINUTE_MS = const(60000)
-_STEADY_MS = const(300000)
-_BOOTS = const(5)  # that many within five minutes of each other are a loop
 
 
 class SafeState:
@@ -76,7 +75,7 @@ class SafeState:
         if flags & _ENDED:
             localisation.state = ST_LOCALISATION_ENDED
         app.isolation.restore(isolation, flags & _COMMANDED and not flags & _ENDED, flags & _PUMP_ON)
-        if self.boots >= _BOOTS:
+        if self.boots >= RESETS:
             self._is_looping = True
             app.isolation.mode = ST_MODE_PASSIVE
 
@@ -94,7 +93,7 @@ class SafeState:
         self._ticks = min(0x3FFFFFFF, self._ticks + 1)
         if self._saved_ul >= 0 and self._ticks == _COMPARE_MS // self._tick_ms:
             self._compare()
-        if self._ticks == _STEADY_MS // self._tick_ms:
+        if self._ticks == RESETS_CLEAR_MS // self._tick_ms:
             self.boots = 0
         signature = self._sign()
         is_minute = self._ticks % (_MINUTE_MS // self._tick_ms) == 0 and app.inventory.status == ik.S_OK

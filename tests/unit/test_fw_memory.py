@@ -9,7 +9,6 @@ from tcs import memory_kernel as mk
 from tcs import tables
 
 
-
 def signed(value):
     value &= 0xFFFFFFFF
     return value - (1 << 32) if value >> 31 else value
