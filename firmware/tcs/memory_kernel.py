@@ -1,6 +1,6 @@
 """Memory kernels: three copies of a word outvote a flipped bit; one copy and a check word put a block right again.
 
-Restricted integer subset (docs/kernels.md). Allocation-free. Counts are multiples of four where a loop is unrolled: a board pays by the turn.
+Restricted integer subset (docs/kernels.md). Allocation-free. Unrolled loops take counts that are multiples of four.
 """
 
 import micropython
