@@ -148,6 +148,11 @@ class Recovery:
         w[_IS_BEGUN] = 0
         return True
 
+    def watch_again(self):
+        """The loss that goes on is known to be in no segment: an alarm of more than that may isolate again."""
+        self._isolation.rearm()
+        self.words[_IS_BEGUN] = 0
+
     def rearm_by_command(self):
         """The ground clears convictions and rounds. A segment that is shut stays so, and is a suspect from then on."""
         localisation = self.localisation
@@ -272,7 +277,7 @@ class Recovery:
             self._events.emit(EV_SEGMENT_CLEARED, found.segment, found.reason, found.excess_ul_s, found.take_up_ul)
         elif outcome == fi.O_CONVICTED:
             self._events.emit(EV_SEGMENT_CONVICTED, found.segment, found.reason, found.excess_ul_s, found.take_up_ul)
-            if self.segment == NO_SEGMENT:
+            if self.segment == NO_SEGMENT or self.segment == ST_SEGMENT_INTERNAL:
                 self.segment = found.segment
         elif outcome == fi.O_UNDECIDED:
             self._events.emit(EV_SEGMENT_UNDECIDED, found.segment, found.reason, found.excess_ul_s, found.take_up_ul)

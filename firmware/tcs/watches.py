@@ -67,6 +67,7 @@ _NO_SEGMENT = const(0xFF)
 _NO_SEGMENT_EVIDENCE = E_NONE_CONVICTED | E_GOES_ON
 _DOUBT_UL = const(1000)  # of the inventory over minutes, with temperatures at rest (ours)
 _FOLLOW_S = const(32)
+_ROUNDS = const(4)
 _NEWS_UL_S = const(1000)  # a second loss is told apart from this on
 
 
@@ -92,9 +93,11 @@ class Watches:
         self._was_commanded = False
         self._is_isolated_before = False
         self._before = -1  # segments convicted before the last isolation
+        self._before_ul_s = 0
         self._convicted = 0
         self._known_ul_s = 0
         self._known_pa = 1
+        self._rounds = 0
 
     def step(self, trusted, tick):
         """One tick, after the detector and before isolation."""
@@ -233,6 +236,7 @@ class Watches:
         if app.isolation.commanded and not self._was_commanded:
             self.loss.forget()
             self._before = self._convicted if self._is_isolated_before else -1
+            self._before_ul_s = self._known_ul_s
             self._is_isolated_before = True
         self._convicted = recovery.localisation.mask(ST_SEGMENT_STATE_CONVICTED)
         self._was_commanded = app.isolation.commanded
@@ -244,12 +248,17 @@ class Watches:
         cause = self.cause
         lost_ul = app.leak_rate.lost_ul + recovery.lost_before_ul
         if cause.step(
-            recovery.localisation, is_busy, self._before, self.loss, self.gas, app.leak_rate.rate_ul_s, lost_ul,
+            recovery.localisation, is_busy, self._before, self._before_ul_s, self.loss, self.gas, app.leak_rate.rate_ul_s, lost_ul,
             inventory.state[ik.I_GAS_UL], inventory.unrest_ul(), sensing.votes < 2,
         ):  # fmt: skip
             segment = ST_SEGMENT_OR_NONE_NONE if recovery.segment == _NO_SEGMENT or cause.is_gas() else recovery.segment
             app.events.emit(EV_DIAGNOSIS, cause.cause, cause.confidence_percent, cause.evidence, segment)
         self._remember_loss()
+        if self._known_ul_s > 0 and app.isolation.commanded and not is_busy and self._rounds < _ROUNDS:
+            if app.detector.verdict == ST_VERDICT_LEAK and state == ST_LOCALISATION_ENDED:
+                self._rounds += 1
+                recovery.watch_again()
+                app.detector.rearm()
         self._lower_pressure()
 
     def explains(self, tick):
