@@ -31,6 +31,7 @@ _RADIATORS_PERCENT = const(4)
 _UNSTEADY_NOISES = const(6)
 _RADIATOR_NOISES = const(3)
 _SUCTION_NOISES = const(4)
+_LONE = const(5)
 _CLIP = const(4)  # a step counts at most this many limits
 
 
@@ -79,6 +80,7 @@ class PumpWatch:
         self._odd_ticks = 0
         self._on_ticks = 0
         self._rough_ticks = 0
+        self._lone_ticks = 0
         self._dry_ticks = 0
         self._outlet = Unsteady(max(self._head_pa // 100 * _UNSTEADY_PERCENT, _UNSTEADY_NOISES * noise_pa))
         self._radiators = Unsteady(max(self._head_rad_pa // 100 * _RADIATORS_PERCENT, _RADIATOR_NOISES * noise_pa))
@@ -102,8 +104,11 @@ class PumpWatch:
         return is_new
 
     def _watch_head(self, p_pump_pa, p_comp_pa, p_rad_pa):
-        is_rough = self._outlet.take(p_pump_pa)
-        is_rough = self._radiators.take(p_rad_pa) and is_rough
+        is_alone = self._outlet.take(p_pump_pa)
+        is_rough = self._radiators.take(p_rad_pa) and is_alone
+        # An outlet that shakes by itself, with the radiators quiet, is a bad sensor.
+        is_alone = is_alone and not is_rough and p_rad_pa != UNKNOWN
+        self._lone_ticks = min(self._lone_ticks + 1, _LONE * self._confirm_ticks) if is_alone else 0
         self._suction.take(p_comp_pa)
         if p_pump_pa == UNKNOWN or p_comp_pa == UNKNOWN:
             self._bad_ticks = 0
@@ -141,7 +146,7 @@ class PumpWatch:
             self._bad_ticks = 0
             self.fault = -1
             self._odd_ticks = self._odd_ticks + 1 if is_low else 0
-        self.sensor_disagrees = self._odd_ticks >= self._confirm_ticks
+        self.sensor_disagrees = self._odd_ticks >= self._confirm_ticks or self._lone_ticks >= _LONE * self._confirm_ticks
         return False
 
     def _watch_suction(self, p_comp_pa, votes, suction_mc):

@@ -17,13 +17,13 @@ from tcs.tables import P_COOLANT, P_FLASH_THRUST_PERMILLE, P_VOLUME_RAD1_ML
 SEGMENTS = const(3)
 _DISCHARGE = const(487)  # 0.62 pi / 4, permille
 _MAX = const(0x3FFFFFFF)
-_PRESSURE_MAX_PA = const(500000)
+_PRESSURE_MAX_PA = const(5000000)
 _LEFT_PERCENT = const(92)  # of a segment's liquid, until its hole passes more vapour than liquid
 
 
 def speed_mm_s(pressure_pa, density):
     """Of liquid through a hole at this pressure difference."""
-    return isqrt(2 * max(0, min(_PRESSURE_MAX_PA, pressure_pa)) * 1000 // density * 1000)
+    return isqrt(200 * max(0, min(_PRESSURE_MAX_PA, pressure_pa)) // density * 100) * 10
 
 
 def orifice_ul_s(hole_um, speed):
