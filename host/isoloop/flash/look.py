@@ -132,23 +132,31 @@ def fetch_identity(port: str, credentials: Credentials, limit_s: float) -> dict[
         TargetError: the board does not speak up in time.
     """
     end_s = time.monotonic() + limit_s
-    wait_for_port(port, limit_s)
     found: dict[str, Any] = {}
 
     def take(report: object) -> None:
         if isinstance(report, StructureReport) and report.structure.name == _STRUCTURE_PLATFORM:
             found.update(fields(report))
 
-    with contextlib.suppress(UsageError), GroundLink(port, credentials=credentials, timeout_s=limit_s) as link:
-        link.trust_dictionary()
-        while not found and time.monotonic() < end_s:
-            for report in link.poll(1.0):
-                take(report)
-            if not found:
-                left_s = max(0.1, end_s - time.monotonic())
-                link.command("report_once", {"structure": _STRUCTURE_PLATFORM}, min(5.0, left_s), take)
+    def ask() -> None:
+        left_s = max(0.1, end_s - time.monotonic())
+        wait_for_port(port, left_s)
+        with GroundLink(port, credentials=credentials, timeout_s=left_s) as link:
+            link.trust_dictionary()
+            is_heard = False
+            while not found and time.monotonic() < end_s:
                 for report in link.poll(1.0):
+                    is_heard = True
                     take(report)
+                # Not before it flies: a board that boots takes some bytes of a telecommand for Ctrl-C.
+                if is_heard and not found:
+                    left_s = max(0.1, end_s - time.monotonic())
+                    link.command("report_once", {"structure": _STRUCTURE_PLATFORM}, min(5.0, left_s), take)
+
+    while not found and time.monotonic() < end_s:
+        # A board that restarts takes its port away once, at a moment of its own.
+        with contextlib.suppress(UsageError, TargetError):
+            ask()
     if not found:
         raise TargetError(f"the board on {port} did not say what runs there within {limit_s:g} s{_what_it_said(port)}")
     return found
