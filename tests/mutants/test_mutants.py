@@ -57,11 +57,12 @@ def test_mutant_is_caught(mutant: dict[str, Any], tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    ("test", "only"),
-    sorted({(row["test"], row.get("only", "")) for row in MUTANTS if not row.get("long")})
-    + [pytest.param(*row, marks=pytest.mark.long) for row in sorted({(row["test"], row.get("only", "")) for row in MUTANTS if row.get("long")})],
-)
+def targets(is_long: bool) -> list[tuple[str, str]]:
+    """Tests, and what of them, that catch the mutants of a set."""
+    return sorted({(row["test"], row.get("only", "")) for row in MUTANTS if bool(row.get("long")) == is_long})
+
+
+@pytest.mark.parametrize(("test", "only"), [*targets(False), *(pytest.param(*row, marks=pytest.mark.long) for row in targets(True))])
 def test_unmutated_firmware_passes(test: str, only: str) -> None:
     done = passes(test, FIRMWARE, only)
     assert done.returncode == 0, done.stdout + done.stderr
