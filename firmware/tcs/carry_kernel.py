@@ -47,6 +47,15 @@ D_STAGE = const(40)
 STAGES = const(8)
 # leak_rate_kernel
 RING = const(256)
+# trial, valves
+IN_P_RAD_PA = const(1)
+IN_TEMP_MC = const(5)
+IN_SHUT = const(14)
+IN_OPEN = const(15)
+IN_LEFT = const(16)
+IN_FAILED = const(17)
+OPEN = const(0)
+CLOSED = const(1)
 # tables
 HK_P_COMP_A_PA = const(8)
 HK_STATUS_P_COMP_A = const(24)
@@ -170,3 +179,68 @@ def report(hk: ptr32, values: ptr32, votes: ptr32, bank: ptr32, position: ptr32)
         hk[HK_VALVE_RAD1_IN + i] = position[i]
         i += 1
     return 0
+
+
+@micropython.native
+def connected(position: ptr32, assumed: ptr32) -> int:
+    """Mask of the radiators that are not shut on both sides, by switch or by what was taken for it."""
+    mask = 0
+    i = 0
+    while i < 3:
+        if position[2 * i] != CLOSED and assumed[2 * i] == 0:
+            mask |= 1 << i
+        elif position[2 * i + 1] != CLOSED and assumed[2 * i + 1] == 0:
+            mask |= 1 << i
+        i += 1
+    return mask
+
+
+@micropython.native
+def radiators(values: ptr32, mask: int) -> int:
+    """Mean pressure of the radiators in `mask` whose sensors are well, Pa; UNKNOWN without any."""
+    total = 0
+    n = 0
+    i = 0
+    while i < 3:
+        x = values[(P_RAD1 + i) * ST_STRIDE + ST_VALUE]
+        if x != UNKNOWN and (mask >> i) & 1:
+            total += x
+            n += 1
+        i += 1
+    if n == 0:
+        return UNKNOWN
+    return total // n
+
+
+@micropython.native
+def segments(values: ptr32, inventory: ptr32, position: ptr32, assumed: ptr32, failed: ptr32, x: ptr32) -> int:
+    """Sensing, inventory and valves -> inputs of the localisation. Returns the mask of valves given up and open."""
+    left = 0
+    given_up = 0
+    behind = 0
+    i = 0
+    while i < 6:
+        if failed[i]:
+            given_up |= 1 << i
+        if position[i] != CLOSED:
+            left |= 1 << i
+            if failed[i] and assumed[i] == 0:
+                behind |= 1 << i
+        i += 1
+    shut = 0
+    is_open = 0
+    i = 0
+    while i < 3:
+        x[IN_P_RAD_PA + i] = values[(P_RAD1 + i) * ST_STRIDE + ST_VALUE]
+        x[IN_TEMP_MC + i] = inventory[I_BEST_MC + 3 + i]
+        if position[2 * i] == CLOSED or assumed[2 * i]:
+            if position[2 * i + 1] == CLOSED or assumed[2 * i + 1]:
+                shut |= 1 << i
+        if position[2 * i] == OPEN and position[2 * i + 1] == OPEN:
+            is_open |= 1 << i
+        i += 1
+    x[IN_SHUT] = shut
+    x[IN_OPEN] = is_open
+    x[IN_LEFT] = left
+    x[IN_FAILED] = given_up
+    return behind

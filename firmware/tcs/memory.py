@@ -95,6 +95,10 @@ class Memory:
             self.corrected = min(_COUNT_MAX, self.corrected + wrong)
             self._events.emit(EV_MEMORY_CORRECTED, wrong, self.corrected)
 
+    def is_as_kept(self):
+        """True while no critical word differs from what keep() found."""
+        return self._live == self._second
+
     def keep(self):
         """After a cycle: its words become the copies'."""
         whole = self._whole

@@ -47,6 +47,8 @@ class SafeState:
         self._saved_mask = -1
         self._tick_ms = app.params[P_TICK_MS]
         self._ticks = 0
+        self._accepted = -1
+        self._second_ticks = 1000 // app.tick_ms
         self._has_record = False
         self._is_looping = False
         self.boots = 0
@@ -95,6 +97,12 @@ class SafeState:
             self._compare()
         if self._ticks == RESETS_CLEAR_MS // self._tick_ms:
             self.boots = 0
+        # All that is signed stands in the words that are voted: while they are as they were kept, so is the signature.
+        memory = app.memory
+        accepted = app.ground.accepted
+        if memory.is_as_kept() and accepted == self._accepted and self._ticks % self._second_ticks:
+            return
+        self._accepted = accepted
         signature = self._sign()
         is_minute = self._ticks % (_MINUTE_MS // self._tick_ms) == 0 and app.inventory.status == ik.S_OK
         if signature == self._signature and not is_minute:

@@ -9,6 +9,7 @@ from micropython import const
 from tcs import inventory_kernel as ik
 from tcs import sensing_kernel as sk
 from tcs.cabin_watch import CabinWatch
+from tcs.carry_kernel import radiators
 from tcs.cause import E_GOES_ON, E_NONE_CONVICTED, Cause
 from tcs.findings import O_CONVICTED
 from tcs.flow_watch import FlowWatch
@@ -61,6 +62,7 @@ _P_CABIN = const(7)
 _T_GAS = const(8)
 _T_SUPPLY = const(9)
 _T_RETURN = const(10)
+_ALL_SEGMENTS = const(7)
 _SLOT_MS = const(100)
 _SLOTS = const(10)
 _NO_SEGMENT = const(0xFF)
@@ -137,10 +139,11 @@ class Watches:
         if key != self._key:
             self._key = key
             pump.disturb()
+        p_rad = radiators(sensing.state, key & _ALL_SEGMENTS)
         p_pump = sensing.value(_P_PUMP) if trusted else UNKNOWN
         p_comp = sensing.p_comp_pa if trusted else UNKNOWN
         suction_mc = middle(sensing.value(_T_RETURN), sensing.value(_T_SUPPLY), sensing.value(_T_GAS))
-        if pump.step(app.isolation.pump_on, p_pump, p_comp, self._radiator_pa(), sensing.votes, suction_mc):
+        if pump.step(app.isolation.pump_on, p_pump, p_comp, p_rad, sensing.votes, suction_mc):
             app.events.emit(EV_PUMP_FAULT, pump.fault)
             app.diagnosis.latch(ST_LEAK_CLASS_PUMP_FAULT)
         if pump.sensor_disagrees:
@@ -157,20 +160,6 @@ class Watches:
             app.events.emit(EV_PUMP_PROTECTION, pump.trip, p_comp, pump.limit_pa, 0 if is_armed else 1)
         if is_armed:
             app.isolation.trip_pump(pump.trip)
-
-    def _radiator_pa(self):
-        sensing = self._app.sensing
-        connected = self._app.valves.connected()
-        total = 0
-        n = 0
-        rad = 0
-        while rad < SEGMENTS:
-            value = sensing.value(_P_RAD1 + rad)
-            if value != UNKNOWN and (connected >> rad) & 1:
-                total += value
-                n += 1
-            rad += 1
-        return total // n if n else UNKNOWN
 
     def _configuration(self):
         app = self._app

@@ -11,6 +11,8 @@ from tcs import inventory_kernel as ik
 from tcs import leak_rate_kernel as lk
 from tcs import pressure_kernel as pk
 from tcs import sensing_kernel as sk
+from tcs import trial as tr
+from tcs import valves as vb
 from tcs.frame_kernel import pack
 
 NAMES = {
@@ -21,6 +23,8 @@ NAMES = {
     dk: ("W_INVENTORY", "W_PRESSURE", "W_TEMP", "W_V_REF", "W_REFERENCE", "W_RETURN_LOW", "S_MEAN", "S_NEW",
          "S_EXCESS_UL", "S_THRESHOLD_UL", "S_STRIDE", "D_STAGE", "STAGES", "UNKNOWN"),
     lk: ("RING",),
+    tr: ("IN_P_RAD_PA", "IN_TEMP_MC", "IN_SHUT", "IN_OPEN", "IN_LEFT", "IN_FAILED"),
+    vb: ("OPEN", "CLOSED"),
     tables: ("HK_P_COMP_A_PA", "HK_STATUS_P_COMP_A", "HK_STAT_0_PERMILLE", "HK_VALVE_RAD1_IN"),
 }
 
@@ -128,3 +132,35 @@ def test_carry_pack_saturates_each_type_and_says_unknown_where_that_can_be_said(
     out = bytearray(len(expected) + 6)
     assert pack(values, bytes([row[0] for row in rows]), len(rows), out, 3) == 3 + len(expected)
     assert out == bytes(3) + bytes(expected) + bytes(3)
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_carry_connected_and_segments_agree_with_plain_code_for_every_pair_of_valves():
+    values = array("i", range(sk.ST_SIZE))
+    inventory = array("i", range(5000, 5000 + ik.I_SIZE))
+    x = array("i", [0] * tr.IN_SIZE)
+    for first in range(16):
+        for second in range(16):
+            position = array("i", [first & 3, second & 3, 0, 0, 1, 1, 0])
+            assumed = array("i", [first >> 2 & 1, second >> 2 & 1, 0, 0, 0, 0, 0])
+            failed = array("i", [first >> 3, second >> 3, 0, 0, 0, 0, 0])
+            is_shut = (position[0] == vb.CLOSED or assumed[0]) and (position[1] == vb.CLOSED or assumed[1])
+            assert ck.connected(position, assumed) == (2 if is_shut else 3)
+            behind = ck.segments(values, inventory, position, assumed, failed, x)
+            assert x[tr.IN_SHUT] == (5 if is_shut else 4)
+            assert x[tr.IN_OPEN] == (3 if first & 3 == second & 3 == vb.OPEN else 2)
+            assert x[tr.IN_LEFT] == sum(1 << i for i in range(6) if position[i] != vb.CLOSED)
+            assert x[tr.IN_FAILED] == sum(1 << i for i in range(6) if failed[i])
+            assert behind == sum(1 << i for i in range(6) if failed[i] and position[i] != vb.CLOSED and not assumed[i])
+    rows = [values[(4 + i) * sk.ST_STRIDE + sk.ST_VALUE] for i in range(3)]
+    assert list(x[tr.IN_P_RAD_PA : tr.IN_P_RAD_PA + 3]) == rows
+    assert list(x[tr.IN_TEMP_MC : tr.IN_TEMP_MC + 3]) == list(inventory[ik.I_BEST_MC + ik.T_RAD1 : ik.I_BEST_MC + ik.SLOTS])
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_carry_radiators_is_the_mean_of_those_that_are_known_and_connected():
+    values = array("i", [0] * sk.ST_SIZE)
+    pressures = (100, sk.UNKNOWN, -301)
+    for rad in range(3):
+        values[(4 + rad) * sk.ST_STRIDE + sk.ST_VALUE] = pressures[rad]
+    assert [ck.radiators(values, mask) for mask in range(8)] == [sk.UNKNOWN, 100, sk.UNKNOWN, 100, -301, -101, -301, -101]
