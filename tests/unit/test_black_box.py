@@ -358,6 +358,17 @@ def test_no_sector_is_erased_under_a_capture_on_its_way() -> None:
     assert set(rig.board.erases) <= {12, 13, 14, 15}
 
 
+def test_line_without_room_for_a_piece_does_not_keep_sectors_from_being_erased_for_ever() -> None:
+    rig = Rig(link_baud=1200)  # full with housekeeping alone
+    rig.step(100)
+    rig.send("box_freeze", ticks=100)
+    rig.step(AFTER_ROWS + 40)
+    rig.send("box_downlink", capture=1, first=1, count=16, ticks=60)
+    assert rig.app.ground.commands.box.left
+    rig.step(700)
+    assert not rig.app.ground.commands.box.left
+
+
 # ------------------------------------------------------------------------------------------------------------ the ground
 
 
