@@ -99,7 +99,8 @@ class App:
         self.black_box = BlackBox(store, board, self.events, self.tick_ms, (kinds, lows, highs))
         self.safe_state = SafeState(store, self)
         self.safe_state.restore()
-        self.isolation.pump_tripped = not self.isolation.pump_on and bool(self.diagnosis.alarms >> ST_LEAK_CLASS_PUMP_FAULT & 1)
+        if not self.isolation.pump_on and self.diagnosis.alarms >> ST_LEAK_CLASS_PUMP_FAULT & 1:
+            self.isolation.pump_tripped = 1
         self.black_box.begin(self.diagnosis.alarms)
         self.ground = Ground(self, store, loaded)
         self.memory = Memory(self)

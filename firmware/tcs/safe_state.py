@@ -30,6 +30,7 @@ _LENGTH = const(32)
 _COMMANDED = const(1)
 _PUMP_ON = const(2)
 _ENDED = const(4)
+_TRIPPED = const(8)  # the pump, for its own sake: kept, and changes with pump_on, so it is not signed
 _COMPARE_MS = const(5000)
 _LOSS_UL = const(300000)  # what temperatures that nobody watched may feign in a loop that was off for hours
 _MINUTE_MS = const(60000)
@@ -77,6 +78,8 @@ class SafeState:
         if flags & _ENDED:
             localisation.state = ST_LOCALISATION_ENDED
         app.isolation.restore(isolation, flags & _COMMANDED and not flags & _ENDED, flags & _PUMP_ON)
+        if flags & _TRIPPED:
+            app.isolation.pump_tripped = 1
         if self.boots >= RESETS:
             self._is_looping = True
             app.isolation.mode = ST_MODE_PASSIVE
@@ -136,7 +139,8 @@ class SafeState:
         states = app.recovery.localisation.segment_state
         payload = self._payload
         inventory_ul = app.inventory.state[ik.I_RAW_UL] if app.inventory.status == ik.S_OK else -1
-        pack_into("<BBBBBB", payload, 0, _VERSION, self._flags(), app.isolation.state, states[0], states[1], states[2])
+        flags = self._flags() | (_TRIPPED if app.isolation.pump_tripped else 0)
+        pack_into("<BBBBBB", payload, 0, _VERSION, flags, app.isolation.state, states[0], states[1], states[2])
         pack_into("<BB", payload, 6, app.recovery.segment, self.boots)
         pack_into("<Hi", payload, 8, app.diagnosis.alarms, app.leak_rate.lost_ul + app.recovery.lost_before_ul)
         pack_into("<iiiB", payload, 14, app.leak_rate.rate_ul_s, app.leak_rate.hole_um, inventory_ul, app.valves.connected())
