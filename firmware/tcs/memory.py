@@ -53,7 +53,10 @@ class Memory:
         sensing = app.sensing
         history = app.detector.history
         sums = [(app.detector, "state"), (app.inventory, "state"), (sensing, "state"), (sensing, "vote"), (sensing, "reference")]
-        self._block = _gather(sums + [(history, "newest"), (history, "filled"), (history, "fresh")])
+        rings = [_Ring(ring) for ring in history.rings]
+        held = sums + [(history, "newest"), (history, "filled"), (history, "fresh")] + [(ring, "words") for ring in rings]
+        self._block = _gather(held)
+        history.rings = tuple([ring.words for ring in rings])
         stages = (sensing, app.inventory, app.detector, trial)
         self._constant = _gather([(stage, name) for stage in stages for name in _CONSTANTS if hasattr(stage, name)])
         self._spare = array("i", self._block)
@@ -137,6 +140,13 @@ class Memory:
             self._events.emit(EV_MEMORY_FAULT, ST_MEMORY_BLOCK_CONSTANTS)
         checks[0] = checks[1] = checks[2] = right
         return 1
+
+
+class _Ring:
+    """An array of a tuple, as an attribute."""
+
+    def __init__(self, words):
+        self.words = words
 
 
 class _Slicer:
