@@ -254,8 +254,8 @@ class PromptBoard:
         if "ENOSPC" in told or "[Errno 28]" in told:
             return TargetError(f"the file system of the board on {self.port} is full: remove what is not needed (mpremote fs rm)")
         if "SerialException" in told or "disconnected" in told or "[Errno 5]" in told or "[Errno 6]" in told:
-            return TargetError(f"port {self.port} vanished in the middle: plug the cable in again and repeat the command", told)
-        return TargetError(f"the board on {self.port} refused: {last}", told)
+            return TargetError(f"port {self.port} vanished in the middle: plug the cable in again and repeat the command")
+        return TargetError(f"the board on {self.port} refused ({last}): reset it and repeat; isoloop doctor {self.port} looks at it")
 
     def _refuse_what_cannot_run(self, facts: Facts) -> None:
         where = f"the board on {self.port}"

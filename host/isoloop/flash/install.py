@@ -94,7 +94,7 @@ def flash(port: str, options: Options, progress: Progress = lambda line: None) -
     seen = look_at(port)
     if seen.what == FLYING:
         progress("isoloop flies there: maintenance")
-        send_to_maintenance(port, known_key, seen)
+        send_to_maintenance(port, known_key, seen, options.timeout_s * options.patience)
     elif seen.what == BENCH:
         progress("the board waits on its bench")
     board = PromptBoard(port, options.patience)
@@ -198,16 +198,20 @@ class _Job:
             if found["dictionary_hash"] != load_dictionary().hash:
                 raise TargetError(f"the board on {board.port} was made with dictionary 0x{found['dictionary_hash']:04X}")
         except TargetError as error:
-            raise TargetError(f"{error}; {self._put_back()}", error.traceback) from None
+            raise TargetError(f"{error}; {self._put_back(credentials)}") from None
         free = found["free_heap_bytes"]
         return Installed(
             board.port, self._facts.machine, package.image_id, self.spare, credentials.board_id, key_file, -1 if free is None else free
         )
 
-    def _put_back(self) -> str:
+    def _put_back(self, credentials: Credentials) -> str:
         if self._facts.image is None and self._facts.slot is None:
             return "isoloop doctor says what is there now"
+        port, options = self._board.port, self._options
         try:
+            seen = look_at(port)
+            if seen.what == FLYING:
+                send_to_maintenance(port, credentials, seen, options.timeout_s * options.patience)
             self._board.facts()
             self.switch(self._facts.slot or "")
             self._board.reset()

@@ -83,8 +83,8 @@ def look_at(port: str, listen_s: float = LISTEN_S) -> Look:
     return Look(OTHER if text else SILENT, text)
 
 
-def send_to_maintenance(port: str, known: Credentials | None, seen: Look) -> None:
-    """Command a flying board into maintenance; returns when it has said that it goes.
+def send_to_maintenance(port: str, known: Credentials | None, seen: Look, limit_s: float = 30.0) -> None:
+    """Command a flying board into maintenance; returns when it shows its prompt.
 
     Raises:
         UsageError: no key of this host is the board's.
@@ -106,7 +106,14 @@ def send_to_maintenance(port: str, known: Credentials | None, seen: Look) -> Non
         raise UsageError(
             f"isoloop flies on {port} and no key of this host is that board's: name it with --key, or {STRAP_HINT}"
         )
-    wait_for_port(port, _MAINTENANCE_S)
+    end_s = time.monotonic() + limit_s
+    while time.monotonic() < end_s:
+        # It lets its reports leave before it resets, and a reset takes the port away for a moment.
+        with contextlib.suppress(UsageError, TargetError):
+            if look_at(port, 0.7).what == PROMPT:
+                return
+        time.sleep(0.2)
+    raise TargetError(f"the board on {port} went into maintenance and shows no prompt: {STRAP_HINT}")
 
 
 def wait_for_port(port: str, limit_s: float) -> None:
