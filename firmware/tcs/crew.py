@@ -66,6 +66,7 @@ _T_BAY = const(14)
 _PHASES = const(10)
 _ROW = const(3)  # of the telemetry's settings
 _STEPS_A_PHASE = const(2)
+_WAIT_S = const(30)  # from one look ahead to the next, while the configuration stands
 _NEAR_S = const(3600)
 _FAR_S = const(7200)
 _STANDING_S = const(120)
@@ -92,6 +93,8 @@ class Crew:
         self._flow_permille = 0
         self._segments = 0
         self._is_looking = False
+        self._wait_s = 0
+        self._key = -1
         self._uncounted_s = 0
         self._counted_ul = 0
         self._is_counting = False
@@ -131,7 +134,11 @@ class Crew:
         self._flow_permille = self._find_flow()
         is_nominal = self._segments == SEGMENTS and self._flow_permille > 900 and position[BYPASS] == ST_VALVE_POSITION_CLOSED
         self.forecast.observe(sensing.value(_T_BAY), sensing.value(_T_RETURN), self._flow_permille, is_nominal)
-        if not self._is_looking:
+        key = self._flow_permille // 50 << 2 | self._segments
+        self._wait_s = self._wait_s - 1 if key == self._key else 0
+        self._key = key
+        if not self._is_looking and self._wait_s <= 0:
+            self._wait_s = _WAIT_S
             self._is_looking = self.forecast.begin(
                 sensing.value(_T_BAY), sensing.value(_T_RETURN), self._flow_permille, self._segments
             )
