@@ -41,13 +41,14 @@ I_RATE_Q8 = const(58)  # x6: the lead, low-passed over a minute
 I_UNREST_UL = const(64)  # what the temperatures' sudden changes may be wrong by; decays over C_UNREST_TICKS
 I_PROFILE_Q10 = const(65)  # how far the radiators' profile is built up since the flow began
 I_STOPS = const(66)
-I_RETURN_LOW_Q8 = const(67)  # the return's temperature over C_COUPLE_TICKS
+I_NEAR = const(67)  # 1: I_NEAR_MC is known
 I_HELD = const(68)  # since the last value: 1 no pressure, 2 no temperatures came in
 I_GAS_APPARENT_UL = const(69)
 I_LINES_UL = const(70)  # what the lines hold, as at 20 C
 I_WIDE = const(71)  # in: 1 the compensator's, 2 << slot a temperature's sample lies at a wide code of the converter
 I_WIDE_UL = const(72)  # what that may be wrong by
-I_SIZE = const(73)
+I_NEAR_MC = const(73)  # x3: gas, supply, return as their neighbours show them (neighbours_kernel)
+I_SIZE = const(76)
 
 # status
 WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
@@ -77,8 +78,7 @@ C_RATE_TICKS = const(18)
 C_UNREST_TICKS = const(19)
 C_UNREST_MAX_UL = const(20)
 C_PROFILE_Q10 = const(21)  # built up in a tick
-C_COUPLE_TICKS = const(22)
-C_WIDE_TICKS = const(23)
+C_WIDE_TICKS = const(22)
 C_TABLE = const(24)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
 INVENTORY_MAX_UL = const(107000000)  # ten of them stay within 30 bits
@@ -196,15 +196,8 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                             total += st[I_BEST_MC + j]
                             n += 1
                         j += 1
-                elif i == T_SUPPLY:
-                    if known & 4:
-                        total = st[I_BEST_MC + T_RETURN]
-                        n = 1
-                elif known & 2 and i == T_RETURN:
-                    total = st[I_BEST_MC + T_SUPPLY]
-                    n = 1
-                elif known & 4:
-                    total = st[I_BEST_MC + T_RETURN]
+                elif st[I_NEAR]:
+                    total = st[I_NEAR_MC + i]
                     n = 1
                 if n == 0:
                     j = T_SUPPLY
@@ -223,11 +216,6 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
             i += 1
 
     st[I_HELD] &= 1
-    t = st[I_BEST_MC + T_RETURN] << 8
-    if st[I_STARTED] == 0:
-        st[I_RETURN_LOW_Q8] = t
-    st[I_RETURN_LOW_Q8] += (t - st[I_RETURN_LOW_Q8]) // cfg[C_COUPLE_TICKS]
-
     if pressure == UNKNOWN:
         st[I_STATUS] = S_NO_PRESSURE
         st[I_HELD] = 1

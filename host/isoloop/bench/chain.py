@@ -45,18 +45,23 @@ def chain() -> SimpleNamespace:
 
     from isoloop.plant.kernel import step
 
-    sk, pk, ik, dk = (compiled(name) for name in ("sensing_kernel", "pressure_kernel", "inventory_kernel", "detector_kernel"))
+    names = ("sensing_kernel", "pressure_kernel", "inventory_kernel", "detector_kernel")
+    sk, pk, ik, dk = (compiled(name) for name in names)
     sense, vote, reference, account = sk.sense, pk.vote, pk.reference, ik.account
+    follow = compiled("neighbours_kernel").follow
     accumulate, detect = dk.accumulate, dk.detect
     h0, h1, h2 = firmware("tcs.history").STAGES
     history_module = firmware("tcs.history")
-    kept, first_kept = getattr(history_module, "CHANNELS", 0), getattr(history_module, "FIRST", 0)
+    kept, first_kept, kept_ring = history_module.CHANNELS, history_module.FIRST, history_module.CHANNEL_RING
+    stage_inventory = firmware("tcs.inventory")
+    jump_counts, supply_ul = stage_inventory._SUPPLY_JUMP_COUNTS, stage_inventory._SUPPLY_UL
+    unrest_max = stage_inventory._UNREST_MAX_UL
     ring_size = compiled("leak_rate_kernel").RING
     s_new, s_mean, v_pressure, v_spread = dk.S_NEW, dk.S_MEAN, pk.V_PRESSURE, pk.V_SPREAD_Q8
     st_wide, i_wide, i_wide_ul = sk.ST_WIDE, ik.I_WIDE, ik.I_WIDE_UL
-    w_return_low, i_return_low = dk.W_RETURN_LOW, ik.I_RETURN_LOW_Q8
+    w_near, i_near, i_near_mc, i_started, w_cabin = dk.W_NEAR, ik.I_NEAR, ik.I_NEAR_MC, ik.I_STARTED, dk.W_CABIN
     stride, value, v_ref_q8 = sk.ST_STRIDE, sk.ST_VALUE, sk.ST_V_REF_Q8
-    v_value, v_count, v_members = pk.V_VALUE, pk.V_COUNT, pk.V_MEMBERS
+    v_value, v_count, v_members, v_offset = pk.V_VALUE, pk.V_COUNT, pk.V_MEMBERS, pk.V_OFFSET_Q8
     r_value, slots, i_temp, i_best = pk.R_VALUE, ik.SLOTS, ik.I_TEMP_MC, ik.I_BEST_MC
     i_inventory, i_sensitivity, i_unrest, ok = ik.I_INVENTORY_UL, ik.I_SENSITIVITY_UL_KPA, ik.I_UNREST_UL, ik.S_OK
     w_inventory, w_pressure, w_temp, w_v_ref, w_reference = dk.W_INVENTORY, dk.W_PRESSURE, dk.W_TEMP, dk.W_V_REF, dk.W_REFERENCE
@@ -81,6 +86,7 @@ def chain() -> SimpleNamespace:
     def fly(
         ticks: int, tick: int, drive: int, pump_on: int, rng: Any, S: Any, P: Any, noise: Any, counts: Any, slow: Any,
         sensing: Any, sensing_cfg: Any, votes: Any, votes_cfg: Any, heads: Any, inventory: Any, inventory_cfg: Any,
+        neighbours: Any, neighbours_cfg: Any,
         bank: Any, bank_cfg: Any, ring0: Any, ring1: Any, ring2: Any, channels0: Any, channels1: Any, newest: Any, filled: Any, fresh: Any,
         sample: Any, settle: Any, x: Any, cfg: Any, peaks: Any, trace: Any,
     ) -> int:  # fmt: skip
@@ -119,8 +125,16 @@ def chain() -> SimpleNamespace:
                     flowing = 0
                 for i in range(slots):
                     inventory[i_temp + i] = sensing[(8 + i) * stride + value]
+                supply = sensing[15 * stride + value]
+                if supply != UNKNOWN:
+                    supply = abs(supply - (sensing[v_ref_q8] >> 8))
+                    if supply > jump_counts:
+                        inventory[i_unrest] = max(inventory[i_unrest], min(unrest_max, supply * supply_ul))
                 wide = sensing[st_wide]
                 inventory[i_wide] = (1 if wide & 7 else 0) | ((wide >> 8) << 1 & 0x7E)
+                if inventory[i_started]:
+                    follow(inventory, i_best, i_near_mc, sensing[14 * stride + value], neighbours, neighbours_cfg)
+                    inventory[i_near] = 1
                 status = account(p, 7, flowing, inventory, inventory_cfg)
                 if status == ok and x[X_GAP_TICKS] > 0:
                     x[X_RESUME] = 1
@@ -134,14 +148,17 @@ def chain() -> SimpleNamespace:
                 x[X_VERDICT] = 2
                 x[X_GAP_TICKS] += 1
             else:
-                members = votes[v_members]
                 sample[w_inventory] = inventory[i_inventory]
                 for i in range(3):
-                    sample[w_pressure + i] = votes[v_value + i] if (members >> i) & 1 else p
+                    own = sensing[i * stride + value]
+                    sample[w_pressure + i] = own if (votes[v_members] >> i) & 1 else p + (votes[v_offset + i] >> 8)
                 for i in range(slots):
                     sample[w_temp + i] = inventory[i_best + i]
-                sample[w_return_low] = inventory[i_return_low] >> 8
+                for i in range(3):
+                    sample[w_near + i] = inventory[i_near_mc + i]
                 sample[w_v_ref] = sensing[v_ref_q8] >> 2
+                if sensing[7 * stride + value] != UNKNOWN:
+                    sample[w_cabin] = sensing[7 * stride + value]
                 known = 1 if p_reference != UNKNOWN else 0
                 if known != settle[2]:
                     settle[2] = known
@@ -163,8 +180,9 @@ def chain() -> SimpleNamespace:
                             newest[level] = place
                             (ring0 if level == 0 else ring1 if level == 1 else ring2)[place] = bank[at + s_mean]
                             if level < 2:
+                                row = (place & (kept_ring - 1)) * kept
                                 for i in range(kept):
-                                    (channels0 if level == 0 else channels1)[place * kept + i] = bank[at + s_mean + first_kept + i]
+                                    (channels0 if level == 0 else channels1)[row + i] = bank[at + s_mean + first_kept + i]
                             if filled[level] < ring_size:
                                 filled[level] += 1
                     if top >= cfg[C_SUSPECT]:

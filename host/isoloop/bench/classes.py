@@ -10,7 +10,8 @@ from isoloop.kernels import compiled, firmware
 
 _KERNELS_OF = {
     "sensing": {"sk": "sensing_kernel", "pk": "pressure_kernel"},
-    "inventory": {"ik": "inventory_kernel", "sk": "sensing_kernel"},
+    "inventory": {"ik": "inventory_kernel", "nk": "neighbours_kernel", "sk": "sensing_kernel"},
+    "standing": {"ek": "standing_kernel", "lk": "leak_rate_kernel"},
     "detector": {"dk": "detector_kernel", "lk": "leak_rate_kernel"},
     "leak_rate": {"lk": "leak_rate_kernel"},
 }
