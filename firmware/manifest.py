@@ -16,5 +16,6 @@ def _sources(folder):
 for _folder in ("tcs", "boards"):
     if os.path.isdir(_folder):
         package(_folder, files=_sources(_folder))
-if os.path.isfile("main.py"):
-    module("main.py")
+for _file in ("main.py", "start.py"):
+    if os.path.isfile(_file):
+        module(_file)

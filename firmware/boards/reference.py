@@ -29,10 +29,13 @@ SPI_HZ = 1000000  # slow enough for a metre of ribbon cable
 LATCH = 17  # 595 storage clock on its rise, 165 load while low
 ENABLE = 20  # output enable of the 595s, active low, pulled high
 STRAP = 22  # low at boot: maintenance
+BENCH_STRAP = 21  # low at boot: the bench, counts and drives go over the cable; None: this board has no bench
+LINK_ON_USB = True  # the link runs on USB as well as on the UART
 UART = 0
 UART_TX = 0
 UART_RX = 1
 
-# Raw flash sectors, in the storage that rp2.Flash addresses: behind the file system, which the image ends there.
+# Raw flash sectors, in the storage that rp2.Flash addresses: behind the file system, which the image ends there. A MicroPython of other
+# making has its file system there: tcs.hal.rp2_nor finds the sectors a place in it.
 NOR_OFFSET = 1376256  # 1344 kB
 NOR_BYTES = 65536

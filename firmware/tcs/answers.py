@@ -8,7 +8,9 @@ from struct import pack_into
 
 from micropython import const
 
+from tcs import command_table as tc
 from tcs import packet
+from tcs.frame_kernel import copy
 from tcs.tables import DICTIONARY_HASH
 
 ACCEPTED = 1
@@ -19,7 +21,7 @@ PROGRESS = 5
 COMPLETED = 7
 COMPLETION_FAILED = 8
 
-_COUNTERS = const(16)
+_COUNTERS = const(20)
 _VERIFICATION = const(1)
 _DISABLED_EVENTS = const(8)
 _TIME = const(9)
@@ -27,6 +29,8 @@ _MONITOR = const(10)
 _TRANSITION = const(11)
 _ALIVE = const(12)
 _PARAMETERS = const(13)
+_CAPTURES = const(14)
+_PIECE = const(15)  # and two more: first, intermediate, last
 
 
 class Answers:
@@ -44,7 +48,7 @@ class Answers:
         if at < 0:
             return False
         buffer = self._link.buffer
-        pack_into(">HH", buffer, at, packet_id, sequence_control)
+        pack_into(tc.AF_ACCEPTED, buffer, at, packet_id, sequence_control)
         at += 4
         if subtype == PROGRESS:
             buffer[at] = step_or_reason
@@ -60,7 +64,7 @@ class Answers:
         at = self._open(17, 2, _ALIVE, tick)
         if at < 0:
             return False
-        pack_into(">H", self._link.buffer, at, DICTIONARY_HASH)
+        pack_into(tc.AF_ALIVE, self._link.buffer, at, DICTIONARY_HASH)
         self._link.close(at + 2)
         return True
 
@@ -70,7 +74,7 @@ class Answers:
         if at < 0:
             return False
         per_s = self._ticks_per_s
-        pack_into(">BIH", self._link.buffer, at, exponent, tick // per_s, tick % per_s * self._tick_ms * 65536 // 1000)
+        pack_into(tc.AF_TIME_REPORT, self._link.buffer, at, exponent, tick // per_s, tick % per_s * self._tick_ms * 65536 // 1000)
         self._link.close(at + 7)
         return True
 
@@ -104,10 +108,37 @@ class Answers:
         at += 1
         index = first
         while index < first + count:
-            pack_into(">Hi", buffer, at, numbers[index], values[index])
+            pack_into(tc.AF_PARAMETER_VALUES_ROW, buffer, at, numbers[index], values[index])
             at += 6
             index += 1
         self._link.close(at)
+        return True
+
+    def captures(self, rows, count, tick):
+        """ST[13], 129: count, then of each capture number i32, dictionary hash u16, trigger u8 and its tick i32; four a row of `rows`."""
+        at = self._open(13, 129, _CAPTURES, tick)
+        if at < 0:
+            return False
+        buffer = self._link.buffer
+        buffer[at] = count
+        at += 1
+        row = 0
+        while row < 4 * count:
+            pack_into(tc.AF_CAPTURES_ROW, buffer, at, rows[row], rows[row + 1], rows[row + 2], rows[row + 3])
+            at += 11
+            row += 4
+        self._link.close(at)
+        return True
+
+    def piece(self, transaction, number, last, page, tick):
+        """ST[13]: part `number` (from 1) of a large record, a page of 256 bytes; subtype 1 the first, 3 the `last`, 2 between."""
+        kind = 0 if number == 1 else 2 if number == last else 1
+        at = self._open(13, kind + 1, _PIECE + kind, tick)
+        if at < 0:
+            return False
+        buffer = self._link.buffer
+        pack_into(tc.AF_PIECE_FIRST, buffer, at, transaction & 0xFFFF, number)
+        self._link.close(copy(buffer, at + 4, page, 0, 256))
         return True
 
     def monitor(self, number, status, field, low, high, repetitions, tick):
@@ -115,7 +146,7 @@ class Answers:
         at = self._open(12, 9, _MONITOR, tick)
         if at < 0:
             return False
-        pack_into(">BHBHiiB", self._link.buffer, at, 1, number, status, field, low, high, repetitions)
+        pack_into(tc.AF_MONITOR_SETTING, self._link.buffer, at, 1, number, status, field, low, high, repetitions)
         self._link.close(at + 15)
         return True
 
@@ -124,7 +155,7 @@ class Answers:
         at = self._open(12, 12, _TRANSITION, tick)
         if at < 0:
             return False
-        pack_into(">BHHiiBB", self._link.buffer, at, 1, number, field, value, limit, before, after)
+        pack_into(tc.AF_MONITOR_TRANSITION, self._link.buffer, at, 1, number, field, value, limit, before, after)
         self._link.close(at + 15)
         return True
 

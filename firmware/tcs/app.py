@@ -6,20 +6,20 @@ from micropython import const, heap_lock, heap_unlock
 
 from tcs import inventory_kernel as ik
 from tcs import sensing_kernel as sk
-from tcs.cabin_watch import CabinWatch
+from tcs.black_box import BlackBox
+from tcs.crew import Crew
 from tcs.data_path import TRUSTED, DataPath
 from tcs.detector import Detector
 from tcs.diagnosis import Diagnosis
 from tcs.events import Events
-from tcs.flow_watch import FlowWatch
 from tcs.ground import Ground
 from tcs.housekeeping import Housekeeping
 from tcs.inventory import Inventory
 from tcs.isolation import Isolation
 from tcs.leak_rate import LeakRate
 from tcs.link import Link, budget_bytes
+from tcs.memory import Memory
 from tcs.params import Params
-from tcs.pump_watch import PumpWatch
 from tcs.recovery import Recovery
 from tcs.safe_state import SafeState
 from tcs.sensing import UNKNOWN, Sensing
@@ -27,10 +27,9 @@ from tcs.store import Store
 from tcs.tables import (
     EV_ALLOCATION,
     EV_BOOT,
-    EV_CABIN_LEAK,
+    EV_CALIBRATION_REFUSED,
     EV_CHANNEL_STATUS,
     EV_DATA_PATH_FAULT,
-    EV_FLOW_LOSS,
     EV_INVENTORY_KNOWN,
     EV_INVENTORY_UNKNOWN,
     EV_LEAK_ALARM,
@@ -38,25 +37,22 @@ from tcs.tables import (
     EV_LEAK_SUSPECT,
     EV_OVERRUN,
     EV_PARAMETERS_LOADED,
-    EV_PUMP_FAULT,
     EV_VALVE_CONFIRMED,
     EV_VALVE_FAULT,
     P_CLEAR_MS,
     P_HEAD_PUMP_PA,
     P_LINK_BAUD,
     P_TICK_MS,
-    ST_LEAK_CLASS_CABIN_LEAK,
     ST_LEAK_CLASS_COOLANT_LEAK,
-    ST_LEAK_CLASS_FLOW_LOSS,
     ST_LEAK_CLASS_PUMP_FAULT,
     ST_LEAK_CLASS_SENSOR_FAULT,
     ST_LEAK_CLASS_VALVE_FAULT,
     ST_VERDICT_LEAK,
-    ST_VERDICT_OK,
     ST_VERDICT_SUSPECT,
 )
 from tcs.telemetry import Telemetry
 from tcs.valves import BYPASS, Valves
+from tcs.watches import Watches
 
 _P_PUMP = const(3)
 _P_RAD1 = const(4)
@@ -66,7 +62,6 @@ _ENABLE_BIT = const(0x8000)
 _EVENTS = const(64)
 _ALL_SEGMENTS = const(7)
 _BYPASS_UL = const(60000)  # what a move of the bypass does to the profiles of the lines (docs/detector.md)
-WATCH_MS = 200  # period of the watches of pump and cabin
 
 
 class App:
@@ -74,7 +69,7 @@ class App:
 
     def __init__(self, board, kinds, lows, highs, adc):
         store = Store(board)
-        store.load_calibration(kinds, lows, highs)
+        self._calibration = store.load_calibration(kinds, lows, highs)
         loaded = Params()
         loaded.load(store)
         params = loaded.values
@@ -92,15 +87,21 @@ class App:
         self.leak_rate = LeakRate(params, self.inventory.density_kg_m3)
         self.valves = Valves(params)
         self.isolation = Isolation(params, self.valves, self.events)
-        self.recovery = Recovery(params, self.valves, self.isolation, self.events)
-        self.pump_watch = PumpWatch(params, WATCH_MS)
-        self.cabin_watch = CabinWatch(params, WATCH_MS)
-        self.flow_watch = FlowWatch(params) if kinds[_P_CABIN] == sk.KIND_FLOW else None
+        self.recovery = Recovery(params, self.valves, self.isolation, self.events, kinds[_P_CABIN] == sk.KIND_PRESSURE)
         self.diagnosis = Diagnosis(params)
+        self.watches = Watches(self, kinds, lows, highs)
+        self.pump_watch = self.watches.pump
+        self.cabin_watch = self.watches.cabin
+        self.flow_watch = self.watches.flow
+        self.crew = Crew(self, self.watches)
         self.housekeeping = Housekeeping(self)
+        self.black_box = BlackBox(store, board, self.events, self.tick_ms, (kinds, lows, highs))
         self.safe_state = SafeState(store, self)
         self.safe_state.restore()
+        self.isolation.pump_tripped = not self.isolation.pump_on and bool(self.diagnosis.alarms >> ST_LEAK_CLASS_PUMP_FAULT & 1)
+        self.black_box.begin(self.diagnosis.alarms)
         self.ground = Ground(self, store, loaded)
+        self.memory = Memory(self)
         self.drive_word = 0
         self.alloc_faults = 0
         self.late_ticks = 0
@@ -110,13 +111,10 @@ class App:
         self._connected = -1
         self._bypass = -1
         self._pump_was_on = True
-        self._was_suspect = False
-        self._last_verdict = ST_VERDICT_OK
+        self._adapt = 1  # 0 while something is suspected: nothing is learned from it
         self._suspect_until = -1
         self._clear_ticks = params[P_CLEAR_MS] // self.tick_ms
         self._boot = (loaded.source, loaded.sequence)
-        self._watch_ticks = WATCH_MS // self.tick_ms
-        self._has_cabin = kinds[_P_CABIN] == sk.KIND_PRESSURE
 
     def run(self):
         """Fly until the board stops."""
@@ -125,10 +123,15 @@ class App:
         self.events.tick = board.tick
         self.events.emit(EV_BOOT, board.reset_cause)
         self.events.emit(EV_PARAMETERS_LOADED, self._boot[0], self._boot[1])
+        if self._calibration >= 0:
+            self.events.emit(EV_CALIBRATION_REFUSED, self._calibration)
         self.safe_state.tell()
+        memory = self.memory
         while True:
+            memory.settle()
             fed = self.guarded_cycle()
             self.ground.step(board.tick)
+            memory.keep()
             board.finish(self.drive_word, fed)
             board.sample()
 
@@ -142,55 +145,76 @@ class App:
             fed = False
         heap_unlock()
         if not fed:
+            self._wake()
             if self.alloc_faults < 0xFFFF:
                 self.alloc_faults += 1
             self.events.emit(EV_ALLOCATION, 0)
         return fed
 
     def cycle(self, tick):
-        """Sample -> drives, one tick."""
+        """Sample -> drives, one tick. What has nothing to do is not asked: a call costs a board some 3000 cycles of 100 000."""
         board = self.board
-        self._watch_clock(tick)
-        connected = self.valves.connected()
-        adapt = 0 if self._was_suspect else 1
-        changed = self.sensing.update(board.counts, board.fresh, tick, adapt, connected)
+        sensing = self.sensing
+        inventory = self.inventory
+        isolation = self.isolation
+        diagnosis = self.diagnosis
+        valves = self.valves
+        self.events.tick = tick
+        if tick - self._last_tick != 1:
+            self._count_late(tick)
+        self._last_tick = tick
+        connected = self._connected if board.switches == valves.rest_switches else valves.connected()
+        changed = sensing.update(board.counts, board.fresh, tick, self._adapt, connected)
         trusted = self._check_data_path(tick)
-        self._report_channels(changed, trusted)
-        self._report_inventory(self.inventory.update(self.sensing, connected, self._is_flowing(), trusted))
-        verdict = self.detector.update(self.sensing, self.inventory, trusted, tick)
-        self._estimate(verdict, tick)
-        self._last_verdict = verdict
-        self._watch_others(trusted, tick)
+        if changed:
+            self._report_channels(changed, trusted)
+        if trusted and diagnosis.is_watching:
+            diagnosis.watch_channels(sensing)
+        flowing = self._is_flowing() if isolation.pump_on and connected else 0
+        status = inventory.update(sensing, connected, flowing, trusted)
+        if status != self._inventory_status:
+            self._report_inventory(status)
+        verdict = self.detector.update(sensing, inventory, trusted, tick)
         is_leak = verdict == ST_VERDICT_LEAK
-        least_suspect = self._least_suspect() if is_leak else 0
-        self.isolation.step(is_leak, self._may_isolate(trusted), self.leak_rate.rate_ul_s, least_suspect, tick)
-        if self.recovery.step(self.sensing, self.inventory, self.leak_rate.rate_ul_s, tick):
-            self._arm_again()
+        if is_leak:
+            self._estimate(tick)
+        self.watches.step(trusted, tick)
+        if is_leak or isolation.is_awake:
+            self._isolate(is_leak, trusted, tick)
+        recovery = self.recovery
+        if recovery.is_awake or isolation.is_awake or tick % recovery.rest_ticks == 0:
+            if recovery.step(sensing, inventory, self.leak_rate.rate_ul_s, tick):
+                self._arm_again()
         self.safe_state.step()
-        self._drive(tick)
-        self.diagnosis.judge()
+        if board.switches != valves.rest_switches or isolation.pump_on != self._pump_was_on:
+            self._drive(tick)
+        diagnosis.judge()
+        self.black_box.step(self.drive_word, verdict, isolation.state, diagnosis.alarms, tick)
         self._report(verdict, tick)
 
-    def _watch_clock(self, tick):
-        self.events.tick = tick
+    def _wake(self):
+        """A discarded cycle may have ended between a stage and what follows from it: let every stage run again."""
+        self.isolation.is_awake = True
+        self.recovery.is_awake = True
+        self.diagnosis.is_watching = True
+        self.valves.rest_switches = -1
+
+    def _count_late(self, tick):
         late = tick - self._last_tick - 1
         if late > 0 and self._last_tick >= 0:
             self.late_ticks = min(0xFFFF, self.late_ticks + late)
             self.events.emit(EV_OVERRUN, late)
-        self._last_tick = tick
 
     def _check_data_path(self, tick):
         kind = self.data_path.step(self.sensing, tick)
         if kind >= 0:
             self.events.emit(EV_DATA_PATH_FAULT, kind)
             self.diagnosis.latch(ST_LEAK_CLASS_SENSOR_FAULT)
+            self.watches.cause.data_path_faulted = True
         return self.data_path.state == TRUSTED
 
     def _report_channels(self, changed, trusted):
-        if trusted:
-            self.diagnosis.watch_channels(self.sensing)
-        if not changed:
-            return
+        self.diagnosis.is_watching = True
         channel = 0
         while channel < sk.CHANNELS:
             if (changed >> channel) & 1:
@@ -203,27 +227,30 @@ class App:
             channel += 1
 
     def _report_inventory(self, status):
-        if status == self._inventory_status:
-            return
         if status == ik.S_OK:
             self.events.emit(EV_INVENTORY_KNOWN)
         elif self._inventory_status == ik.S_OK:
             self.events.emit(EV_INVENTORY_UNKNOWN, status - 1)  # ST_INVENTORY_REASON_*
         self._inventory_status = status
 
-    def _estimate(self, verdict, tick):
+    def _estimate(self, tick):
         detector = self.detector
         rate = self.leak_rate
-        if verdict == ST_VERDICT_LEAK:
-            if self.diagnosis.latch(ST_LEAK_CLASS_COOLANT_LEAK):
-                rate.begin(detector, self.sensing, self.inventory, tick)
-                self.events.emit(EV_LEAK_ALARM, ST_LEAK_CLASS_COOLANT_LEAK, detector.stage, rate.rate_ul_s, rate.lost_ul)
-            elif self.recovery.is_tight:
-                return
-            elif detector.new_base:
-                rate.refine(detector, self.inventory, tick)
-            elif self.inventory.status != ik.S_OK and tick % (100 // self.tick_ms) == 0 and self.valves.connected():
-                rate.integrate(self.sensing)
+        if self.diagnosis.latch(ST_LEAK_CLASS_COOLANT_LEAK):
+            rate.begin(detector, self.sensing, self.inventory, tick)
+            if self._is_disturbed():
+                rate.close()
+            self.events.emit(EV_LEAK_ALARM, ST_LEAK_CLASS_COOLANT_LEAK, detector.stage, rate.rate_ul_s, rate.lost_ul)
+        elif self.recovery.is_tight:
+            return
+        elif detector.new_base:
+            rate.refine(detector, self.inventory, tick)
+        elif self.inventory.status != ik.S_OK and tick % (100 // self.tick_ms) == 0 and self.valves.connected():
+            rate.integrate(self.sensing)
+
+    def _is_disturbed(self):
+        """While the first valves travel the hole takes what it took; once one has shut, or the pump is off, it may not."""
+        return self._connected != _ALL_SEGMENTS or not self.isolation.pump_on
 
     def _arm_again(self):
         # Recovery is over and what is in service is tight: a second leak must not hide behind the first one's latch.
@@ -231,46 +258,24 @@ class App:
         self.leak_rate.lost_ul = 0
         self.detector.rearm()
 
-    def _watch_others(self, trusted, tick):
-        sensing = self.sensing
-        if tick % self._watch_ticks == 0:
-            p_pump = sensing.value(_P_PUMP) if trusted else UNKNOWN
-            if self.pump_watch.step(self.isolation.pump_on, p_pump, sensing.p_comp_pa, self._radiator_pa()):
-                self.events.emit(EV_PUMP_FAULT, self.pump_watch.fault)
-                self.diagnosis.latch(ST_LEAK_CLASS_PUMP_FAULT)
-            if self.pump_watch.sensor_disagrees:
-                self.diagnosis.latch(ST_LEAK_CLASS_SENSOR_FAULT)
-            if self._has_cabin and trusted and self.cabin_watch.step(sensing.value(_P_CABIN)):
-                self.diagnosis.latch(ST_LEAK_CLASS_CABIN_LEAK)
-                self.events.emit(EV_CABIN_LEAK, self.cabin_watch.rate_pa_s)
-        if self.flow_watch is not None:
-            fresh = (self.board.fresh >> _P_CABIN) & 1
-            verdict = self.flow_watch.update(sensing.value(_P_CABIN), fresh, tick)
-            if verdict == ST_VERDICT_LEAK and self.diagnosis.latch(ST_LEAK_CLASS_FLOW_LOSS):
-                self.events.emit(EV_FLOW_LOSS, self.flow_watch.flow_ul_s, self.flow_watch.baseline_ul_s)
-
     def _is_flowing(self):
-        """1 while the pump is on and, as far as its sensor can tell, makes head."""
-        if not self.isolation.pump_on or self.valves.connected() == 0:
-            return 0
-        p_pump = self.sensing.value(_P_PUMP)
+        """With the pump on: 1 while, as far as its sensor can tell, it makes head."""
+        p_pump = self.sensing.state[_P_PUMP * sk.ST_STRIDE + sk.ST_VALUE]
         p_comp = self.sensing.p_comp_pa
         if p_pump == UNKNOWN or p_comp == UNKNOWN:
             return 1
         return 1 if (p_pump - p_comp) * 3 > self.params[P_HEAD_PUMP_PA] else 0
 
-    def _radiator_pa(self):
-        total = 0
-        n = 0
-        rad = 0
-        connected = self.valves.connected()
-        while rad < 3:
-            value = self.sensing.value(_P_RAD1 + rad)
-            if value != UNKNOWN and (connected >> rad) & 1:
-                total += value
-                n += 1
-            rad += 1
-        return total // n if n else UNKNOWN
+    def _isolate(self, is_leak, trusted, tick):
+        isolation = self.isolation
+        if is_leak and not isolation.commanded:
+            if self.watches.explains(tick):
+                # Shutting radiators does not help against it, and a second leak must not hide behind it.
+                self.detector.rearm()
+            else:
+                isolation.step(True, self._may_isolate(trusted), self.leak_rate.rate_ul_s, self._least_suspect(), tick)
+                return
+        isolation.step(False, False, 0, 0, tick)  # nothing but what is under way
 
     def _may_isolate(self, trusted):
         """A leak that two sensors see; or that one sees and pump and radiators confirm; never on a path that is not trusted."""
@@ -313,13 +318,12 @@ class App:
             word |= _PUMP_BIT
         self.drive_word = word
         connected = valves.connected()
-        if connected != _ALL_SEGMENTS or not self.isolation.pump_on:
-            # While the first valves travel the hole takes what it took; once one has shut, or the pump is off, it may not.
-            self.leak_rate.close()
         if connected != self._connected or self.isolation.pump_on != self._pump_was_on:
             self._connected = connected
             self._pump_was_on = self.isolation.pump_on
             self.sensing.disturb()
+        if self._is_disturbed():
+            self.leak_rate.close()
         bypass = valves.position[BYPASS]
         if bypass != self._bypass:
             if self._bypass >= 0:
@@ -328,16 +332,17 @@ class App:
 
     def _report(self, verdict, tick):
         is_suspect = verdict == ST_VERDICT_SUSPECT
-        if is_suspect and not self._was_suspect and tick > self._suspect_until:
+        if is_suspect and self._adapt and tick > self._suspect_until:
             self.events.emit(EV_LEAK_SUSPECT, self.detector.top_stage(), self.detector.top_permille)
         if is_suspect:
             self._suspect_until = tick + self._clear_ticks
         elif tick == self._suspect_until and verdict != ST_VERDICT_LEAK:
             self.events.emit(EV_LEAK_CLEARED)
-        self._was_suspect = is_suspect or verdict == ST_VERDICT_LEAK
+        self._adapt = 0 if is_suspect or verdict == ST_VERDICT_LEAK else 1
+        self.crew.step(tick)
         telemetry = self.telemetry
         is_urgent = is_suspect or (verdict == ST_VERDICT_LEAK and not self.housekeeping.is_settled(tick))
-        if telemetry.is_due(tick, is_urgent):
+        if (is_urgent or tick >= telemetry.wake_tick) and telemetry.is_due(tick, is_urgent):
             # The alarm is latched; that the detector watches again behind it is its own affair.
             is_latched = self.diagnosis.alarms >> ST_LEAK_CLASS_COOLANT_LEAK & 1
             self.housekeeping.fill(telemetry.hk, ST_VERDICT_LEAK if is_latched else verdict)

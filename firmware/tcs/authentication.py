@@ -1,9 +1,10 @@
 """Who commands: a truncated HMAC-SHA-256 and a counter that only rises (as CCSDS SDLS authentication does it).
 
-The tag covers the board's id and the packet from its first byte up to the tag. check() is the only thing in the link that allocates.
+The tag covers the board's id and the packet from its first byte up to the tag. Hashing allocates, and nothing else in the link does.
 """
 
 from hashlib import sha256
+from struct import pack
 
 from micropython import const
 
@@ -14,6 +15,7 @@ TAG_SIZE = 8
 KEY_SIZE = 32
 ID_SIZE = 8
 _BLOCK_SIZE = const(64)
+_WRAP = b"isoloop key wrap"  # what is hashed begins otherwise than with an id and a packet, so no tag gives it away
 _EMULATED_IDS = (b"emulated", b"\xff\xff\xff\xff\xff\xff\xff\xff")
 
 
@@ -31,18 +33,35 @@ class Authentication:
         self.replays = 0
         self._inner = None
         self._outer = None
-        self._id = unique_id
-        key = test_key() if unique_id in _EMULATED_IDS else None
+        self._is_emulated = unique_id in _EMULATED_IDS
+        self.board_id = unique_id
         record = store.newest(KIND_KEY)
         if record is not None and len(record[2]) == ID_SIZE + KEY_SIZE:
-            self._id = bytes(record[2][:ID_SIZE])
-            key = bytes(record[2][ID_SIZE:])
-            if key == test_key() and unique_id not in _EMULATED_IDS:
-                key = None
-        if key is not None:
-            padded = key + bytes(_BLOCK_SIZE - KEY_SIZE)
-            self._inner = bytes(byte ^ 0x36 for byte in padded)
-            self._outer = bytes(byte ^ 0x5C for byte in padded)
+            self.board_id = bytes(record[2][:ID_SIZE])
+            if self.may_use(record[2]):
+                self.use(record[2])
+        elif self._is_emulated:
+            self.use(unique_id + test_key())
+
+    def may_use(self, record):
+        """False for the published key on a real board."""
+        return self._is_emulated or bytes(record[ID_SIZE:]) != test_key()
+
+    def use(self, record):
+        """Take the key of a record (board id, key) from now on. Allocates."""
+        padded = bytes(record[ID_SIZE:]) + bytes(_BLOCK_SIZE - KEY_SIZE)
+        self._inner = bytes(byte ^ 0x36 for byte in padded)
+        self._outer = bytes(byte ^ 0x5C for byte in padded)
+
+    def pad(self, counter):
+        """32 bytes that the key gives for a counter once: a new key travels XORed with them. Allocates."""
+        inner = sha256(self._inner)
+        inner.update(_WRAP)
+        inner.update(self.board_id)
+        inner.update(pack(">I", counter))
+        outer = sha256(self._outer)
+        outer.update(inner.digest())
+        return outer.digest()
 
     def check(self, packet, end, counter):
         """Reason to refuse packet[:end] and the tag behind it, else ST_REASON_NONE and the counter is used up. Allocates when it hashes."""
@@ -52,7 +71,7 @@ class Authentication:
             self.replays = min(0xFFFF, self.replays + 1)
             return ST_REASON_REPLAY
         inner = sha256(self._inner)
-        inner.update(self._id)
+        inner.update(self.board_id)
         inner.update(memoryview(packet)[:end])
         outer = sha256(self._outer)
         outer.update(inner.digest())

@@ -4,9 +4,12 @@ from micropython import const
 
 from tcs import command_table as tc
 from tcs import valves as vb
+from tcs.box_downlink import BoxDownlink
+from tcs.modes import rearm
 from tcs.monitoring import Monitoring
 from tcs.store import KIND_BACKUP, KIND_PARAMETERS
 from tcs.tables import (
+    CREW_STRUCTURE,
     EV_PUMP_COMMANDED,
     HK_STRUCTURE,
     P_COUNT,
@@ -15,13 +18,17 @@ from tcs.tables import (
     ST_LEAK_CLASS_ACCUMULATOR_GAS_LOSS,
     ST_LEAK_CLASS_CABIN_LEAK,
     ST_LEAK_CLASS_COOLANT_LEAK,
+    ST_LEAK_CLASS_NONE,
     ST_MODE_ARMED,
     ST_PARAMETER_SLOT_PRIME,
     ST_PUMP_REASON_COMMAND,
+    ST_REASON_BUSY,
+    ST_REASON_CONVICTED,
     ST_REASON_CRC_MISMATCH,
     ST_REASON_NO_RECORD,
     ST_REASON_NONE,
     ST_REASON_NOT_ARMED,
+    ST_REASON_NOT_ON_THIS_BOARD,
     ST_REASON_STORAGE,
     ST_REASON_UNKNOWN_ID,
     UPLINK_STRUCTURE,
@@ -34,15 +41,18 @@ _LEAK_ALARMS = 1 << ST_LEAK_CLASS_COOLANT_LEAK | 1 << ST_LEAK_CLASS_CABIN_LEAK |
 
 
 class Commands:
-    """Arms, checks and performs. Only param_restore allocates."""
+    """Arms, checks and performs. Only param_restore allocates. packet: where a telecommand stands while it is performed."""
 
-    def __init__(self, app, params, store, answers, valve_requests):
+    def __init__(self, app, params, store, answers, valve_requests, key_change, packet):
         self._app = app
         self._params = params
         self._store = store
         self._answers = answers
         self._valve_requests = valve_requests
         self.monitoring = Monitoring(answers)
+        self.box = BoxDownlink(app.board, answers, app.link)
+        self.key_change = key_change
+        self._packet = packet
         self.time_exponent = -1  # no time reports
         self.dump_from = P_COUNT
         self._armed_number = 0
@@ -55,8 +65,10 @@ class Commands:
         args = command.args
         if tc.TC_HAZARDS[index] and self._is_hazardous(index, args) and not self._use_arm(index, tick):
             return ST_REASON_NOT_ARMED
+        if index == tc.TC_VALVE_OPEN and not self._app.recovery.may_open(args[0]):
+            return ST_REASON_CONVICTED
         if index == tc.TC_ARM:
-            return ST_REASON_NONE if args[0] <= len(tc.TC_NUMBERS) else ST_REASON_UNKNOWN_ID
+            return ST_REASON_NONE if _is_telecommand(args[0]) else ST_REASON_UNKNOWN_ID
         if tc.TC_REPORT_ENABLE <= index <= tc.TC_REPORT_INTERVAL:
             return ST_REASON_NONE if _structure(args[1]) >= 0 else ST_REASON_UNKNOWN_ID
         if index == tc.TC_EVENT_ENABLE or index == tc.TC_EVENT_DISABLE:
@@ -71,6 +83,22 @@ class Commands:
         """ST_REASON_* for its having failed, ST_REASON_NONE, or PENDING."""
         index = command.index
         args = command.args
+        if index == tc.TC_MAINTENANCE:
+            # The board lets the reports of this tick leave first.
+            return ST_REASON_NONE if self._app.board.leave_for_maintenance() else ST_REASON_NOT_ON_THIS_BOARD
+        if index == tc.TC_REARM:
+            rearm(self._app)
+            return ST_REASON_NONE
+        if index == tc.TC_KEY_WRITE:
+            self.key_change.begin(command, self._packet)
+            return PENDING
+        if index == tc.TC_BOX_FREEZE:
+            return ST_REASON_NONE if self._app.black_box.trigger(ST_LEAK_CLASS_NONE, tick) else ST_REASON_BUSY
+        if index == tc.TC_BOX_REPORT:
+            self.box.report(tick)
+            return ST_REASON_NONE
+        if index == tc.TC_BOX_DOWNLINK:
+            return self.box.begin(args[0], args[1], args[2])
         if index <= tc.TC_ARM:
             return self._perform_function(command, tick)
         if index <= tc.TC_REPORT_INTERVAL:
@@ -105,7 +133,8 @@ class Commands:
             self._valve_requests.begin(args[0], vb.OPEN if index == tc.TC_VALVE_OPEN else vb.CLOSED, command, tick)
             return PENDING
         elif index == tc.TC_PUMP_ON or index == tc.TC_PUMP_OFF:
-            isolation.pump_on = index == tc.TC_PUMP_ON
+            isolation.pump_on = 1 if index == tc.TC_PUMP_ON else 0
+            isolation.pump_tripped = 0
             self._app.events.emit(EV_PUMP_COMMANDED, 1 if isolation.pump_on else 0, ST_PUMP_REASON_COMMAND)
         elif index == tc.TC_MODE_SET:
             isolation.mode = args[0]
@@ -166,10 +195,21 @@ class Commands:
         return ST_REASON_NONE
 
 
+def _is_telecommand(number):
+    index = 0
+    while index < tc.TC_COUNT:
+        if tc.TC_NUMBERS[index] == number:
+            return True
+        index += 1
+    return False
+
+
 def _structure(number):
     """Row of a structure in the telemetry's settings; -1 when there is none."""
     if number == HK_STRUCTURE:
         return 0
     if number == PLAT_STRUCTURE:
         return 1
+    if number == CREW_STRUCTURE:
+        return 3
     return 2 if number == UPLINK_STRUCTURE else -1

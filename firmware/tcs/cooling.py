@@ -19,22 +19,22 @@ _LIMIT_MK_S = const(300)
 
 
 class Cooling:
-    """.rate_uk_s: median rise (K/s e-6; negative when cooling) of the segments' lag-corrected temperatures. Allocation-free."""
+    """.rate_uk_s: median rise (K/s e-6; negative when cooling) of the segments' lag-corrected temperatures. step() is to be called every
+    .sample_ticks. Allocation-free.
+    """
 
     def __init__(self, params):
         self._params = params
         self._coolant = params[P_COOLANT]
-        self._sample_ticks = max(1, _SAMPLE_MS // params[P_TICK_MS])
+        self.sample_ticks = max(1, _SAMPLE_MS // params[P_TICK_MS])
         self._ring = array("i", bytes(4 * _SAMPLES * SEGMENTS))
         self._newest = 0
         self._filled = 0
         self._slopes = array("i", bytes(4 * SEGMENTS))
         self.rate_uk_s = 0
 
-    def step(self, inventory, tick):
-        """One tick."""
-        if tick % self._sample_ticks:
-            return
+    def step(self, inventory):
+        """One sample."""
         self._newest = (self._newest + 1) % _SAMPLES
         oldest = (self._newest + 1) % _SAMPLES
         segment = 0

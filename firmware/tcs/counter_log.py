@@ -6,6 +6,8 @@ cut short no longer matches its complement. 32 marks a page, 512 a sector, two s
 
 from micropython import const
 
+from tcs.frame_kernel import fill_page
+
 _SECTOR_A = const(4)
 _SECTOR_B = const(5)
 _PAGE_SIZE = const(256)
@@ -69,10 +71,7 @@ class CounterLog:
         page = self._page
         number = mark // _MARKS_PER_PAGE
         at = mark % _MARKS_PER_PAGE * _MARK_SIZE
-        index = 0
-        while index < _PAGE_SIZE:
-            page[index] = 0xFF
-            index += 1
+        fill_page(page, 0, page, 0, 0)
         index = 0
         while index < 4:
             page[at + index] = (value >> (8 * index)) & 0xFF

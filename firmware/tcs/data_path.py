@@ -9,6 +9,7 @@ from array import array
 from micropython import const
 
 from tcs import sensing_kernel as sk
+from tcs.sensing_kernel import ST_COHERENT, ST_FROZEN_TICKS
 from tcs.tables import P_TICK_MS, ST_DATA_PATH_FROZEN, ST_DATA_PATH_JUMP
 
 TRUSTED = const(0)
@@ -36,7 +37,11 @@ class DataPath:
 
     def step(self, sensing, tick):
         """One tick. Returns ST_DATA_PATH_* when a fault begins, -1 otherwise."""
-        frozen = sensing.frozen_ticks()
+        values = sensing.state
+        frozen = values[ST_FROZEN_TICKS]
+        if self.state == TRUSTED and frozen < _FROZEN_TICKS and values[ST_COHERENT] < _COHERENT_CHANNELS:
+            self._last_frozen = frozen
+            return -1
         was_frozen = self._last_frozen >= _FROZEN_TICKS
         self._last_frozen = frozen
         if self.state == FROZEN:

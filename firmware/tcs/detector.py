@@ -7,10 +7,12 @@ from micropython import const
 from tcs import detector_kernel as dk
 from tcs import inventory_kernel as ik
 from tcs import leak_rate_kernel as lk
-from tcs import pressure_kernel as pk
-from tcs import sensing_kernel as sk
+from tcs.carry_kernel import sample
 from tcs.detector_bank import BASE_MS, BLOCKS, configure
+from tcs.detector_kernel import D_BASE_TICKS, UNKNOWN, accumulate, detect
 from tcs.history import History
+from tcs.inventory_kernel import I_SENSITIVITY_UL_KPA, I_UNREST_UL, I_WIDE_UL
+from tcs.pressure_kernel import V_SPREAD_Q8
 from tcs.standing import Standing
 from tcs.tables import (
     P_RAMP_GATE_PERMILLE,
@@ -38,7 +40,6 @@ _GAP_MAX_UL = const(20000)
 _SETTLE = const(250)  # first samples: the gas's and the temperatures' filters are still on their way
 _SETTLE_UL = const(15000)
 _WARM_UP = const(160)  # samples that the fit looks back on
-_P_CABIN = const(7)
 
 
 class Detector:
@@ -63,6 +64,8 @@ class Detector:
         self._standing_permille = params[P_STANDING_PERMILLE]
         self._ramp_sigma_permille = params[P_RAMP_SIGMA_PERMILLE]
         self._ramp_gate_permille = params[P_RAMP_GATE_PERMILLE]
+        # Below it neither the bank nor a fit has anything to say.
+        self._calm_permille = min(self._suspect_permille, self._ramp_gate_permille, 1000)
         self._ticks_per_base = BASE_MS // params[P_TICK_MS]
         self._had_reference = False
         self._gap_ticks = 0
@@ -133,28 +136,40 @@ class Detector:
             return self.verdict
         if self._gap_ticks:
             self._close_gap(inventory)
-        self._fill(sensing, inventory)
-        if not dk.accumulate(self._sample, self.state, self._cfg):
+        values = inventory.state
+        state = self.state
+        reference = sensing.p_reference_pa
+        has_reference = reference != UNKNOWN
+        if has_reference != self._had_reference:
+            self._had_reference = has_reference
+            state[dk.D_EPOCH] = (state[dk.D_EPOCH] + 1) & 0xFFFFFF
+        sample(values, sensing.vote, sensing.state, sensing.p_comp_pa, reference, self._sample)
+        if not accumulate(self._sample, state, self._cfg):
             return self.verdict
         self.new_base = 1
-        values = inventory.state
         adapt = 1 if self.verdict == ST_VERDICT_OK else 0
         # Quick to rise, the spread stands at 0.96 of the noise; four fifths of it keep the usual spread below the rating.
-        noise_pa = (sensing.vote[pk.V_SPREAD_Q8] >> 8) * 4 // 5
-        self.top_permille = dk.detect(
-            values[ik.I_SENSITIVITY_UL_KPA], sensing.votes, noise_pa, self._unrest_ul(inventory), adapt, self.state, self._cfg
-        )
-        self.history.record(self.state)
-        if self.state[dk.D_BASE_TICKS] == _SETTLE:
+        noise_pa = (sensing.vote[V_SPREAD_Q8] >> 8) * 4 // 5
+        unrest_ul = values[I_UNREST_UL] + values[I_WIDE_UL]
+        base_ticks = state[D_BASE_TICKS]
+        if base_ticks < _SETTLE:
+            unrest_ul += _SETTLE_UL
+        top_permille = detect(values[I_SENSITIVITY_UL_KPA], sensing.votes, noise_pa, unrest_ul, adapt, state, self._cfg)
+        self.top_permille = top_permille
+        self.history.record(state)
+        if base_ticks == _SETTLE:
             self.restart()
             self.history.restart()
+            top_permille = 0
         if latched:
             return self.verdict
-        self.verdict = self._judge(sensing, inventory, tick)
+        if top_permille < self._calm_permille:
+            self.is_single_channel = False
+            self.ramp_permille = 0
+            self.verdict = ST_VERDICT_OK
+        else:
+            self.verdict = self._judge(sensing, inventory, tick)
         return self.verdict
-
-    def _unrest_ul(self, inventory):
-        return inventory.unrest_ul() + (_SETTLE_UL if self.state[dk.D_BASE_TICKS] < _SETTLE else 0)
 
     def _close_gap(self, inventory):
         # The references stand, so that a loss during the gap is seen; what compensation may have drifted by meanwhile is unrest.
@@ -277,36 +292,3 @@ class Detector:
             i += 1
         other = state[at + dk.S_REF + dk.W_REFERENCE] - state[at + dk.S_MEAN + dk.W_REFERENCE]
         return own > 0 and other * 2 >= own
-
-    def _fill(self, sensing, inventory):
-        sample = self._sample
-        values = inventory.state
-        sample[dk.W_INVENTORY] = values[ik.I_INVENTORY_UL]
-        i = 0
-        members = sensing.members
-        while i < 3:
-            # As the sensor says: the learned offsets would spread one's drift over all three. Out of the vote it adds nothing of its own.
-            if (members >> i) & 1:
-                sample[dk.W_PRESSURE + i] = sensing.state[i * sk.ST_STRIDE + sk.ST_VALUE]
-            else:
-                sample[dk.W_PRESSURE + i] = sensing.p_comp_pa + (sensing.vote[pk.V_OFFSET_Q8 + i] >> 8)
-            i += 1
-        i = 0
-        while i < ik.SLOTS:
-            sample[dk.W_TEMP + i] = values[ik.I_BEST_MC + i]
-            i += 1
-        i = 0
-        while i < 3:
-            sample[dk.W_NEAR + i] = values[ik.I_NEAR_MC + i]
-            i += 1
-        sample[dk.W_V_REF] = sensing.state[sk.ST_V_REF_Q8] >> 2
-        # A channel that fails stands still.
-        value = sensing.state[_P_CABIN * sk.ST_STRIDE + sk.ST_VALUE]
-        if value != sk.UNKNOWN:
-            sample[dk.W_CABIN] = value
-        reference = sensing.p_reference_pa
-        has_reference = reference != pk.UNKNOWN
-        if has_reference != self._had_reference:
-            self._had_reference = has_reference
-            self.state[dk.D_EPOCH] = (self.state[dk.D_EPOCH] + 1) & 0xFFFFFF
-        sample[dk.W_REFERENCE] = reference if has_reference else 0

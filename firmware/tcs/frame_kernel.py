@@ -16,6 +16,29 @@ def crc16(data: ptr8, at: int, end: int, crc: int, table: ptr16) -> int:
 
 
 @micropython.native
+def fill_page(page: ptr8, at: int, source: ptr8, source_at: int, source_end: int) -> int:
+    """Bytes of source into a page of 256 from `at` on, 0xFF behind its end. Returns the page's size."""
+    while at < 256:
+        if source_at < source_end:
+            page[at] = source[source_at]
+            source_at += 1
+        else:
+            page[at] = 255
+        at += 1
+    return at
+
+
+@micropython.native
+def copy(to: ptr8, at: int, source: ptr8, source_at: int, source_end: int) -> int:
+    """Bytes of source into `to` from `at` on. Returns the end of what was written."""
+    while source_at < source_end:
+        to[at] = source[source_at]
+        at += 1
+        source_at += 1
+    return at
+
+
+@micropython.native
 def stuff(data: ptr8, start: int, end: int) -> int:
     """Consistent Overhead Byte Stuffing of data[start + 1:end] in place; data[start] is free for a code byte. Returns the new end."""
     code_at = start

@@ -4,6 +4,7 @@ import gc
 
 from micropython import const
 
+from tcs import identity
 from tcs.answers import (
     ACCEPTANCE_FAILED,
     ACCEPTED,
@@ -17,6 +18,7 @@ from tcs.answers import (
 from tcs.authentication import Authentication
 from tcs.commands import PENDING, Commands
 from tcs.counter_log import CounterLog
+from tcs.key_change import KeyChange
 from tcs.tables import (
     P_COUNT,
     ST_REASON_NONE,
@@ -36,6 +38,7 @@ from tcs.valve_requests import ValveRequests
 
 _ROOM_BYTES = const(600)  # backlog of the downlink at which no further telecommand is taken: all its answers must fit behind it
 _COLLECT_EVERY = const(8)  # hashes; each leaves about 1 kB behind
+_ALIVE_S = const(60)  # unasked, at boot and from then on: by it any listener knows whether it has the right dictionary
 _PLATFORM = const(1)  # rows in the telemetry's settings
 _UPLINK = const(2)
 _ACK_ACCEPTANCE = const(8)
@@ -55,10 +58,13 @@ class Ground:
         self._counter_log = CounterLog(app.board)
         self._authentication = Authentication(store, self._counter_log, getattr(app.board, "unique_id", b""))
         self._answers = Answers(app.link, app.tick_ms)
+        identity.fill(app.telemetry.platform, app.board, self._authentication.board_id)
         self._valve_requests = ValveRequests(app.valves, self)
-        self.commands = Commands(app, params, store, self._answers, self._valve_requests)
+        self._key_change = KeyChange(store, self._authentication, self)
+        self.commands = Commands(app, params, store, self._answers, self._valve_requests, self._key_change, self._uplink.packet)
         self._ticks_per_s = 1000 // app.tick_ms
         self._hashes = 0
+        self._alive_tick = 0
         self.accepted = 0
         self.refused = 0
 
@@ -70,14 +76,21 @@ class Ground:
         if board.rx_count:
             uplink.take(board.rx, board.rx_count)
         self._valve_requests.step(tick)
-        if app.link.backlog_bytes() <= _ROOM_BYTES:
+        if tick >= self._alive_tick and self._answers.alive(tick):
+            self._alive_tick = tick + _ALIVE_S * self._ticks_per_s
+        is_saving = app.black_box.save()
+        if self._key_change.is_due:
+            self._key_change.step(tick)
+        elif app.link.backlog_bytes() <= _ROOM_BYTES:
             length = uplink.next_packet()
             if length:
                 self._obey(uplink.packet, length, tick)
             elif self.commands.dump_from < P_COUNT:
                 self.commands.continue_dump(tick)
+            else:
+                self.commands.box.step(tick)
         if tick % self._ticks_per_s == 0:
-            self._second(tick)
+            self._second(tick, is_saving)
 
     def finish(self, packet_id, sequence_control, acks, reason, tick):
         """Report the completion of a telecommand."""
@@ -127,7 +140,7 @@ class Ground:
         if command.acks & flag:
             self._answers.verify(subtype, command.packet_id, command.sequence_control, 0, tick)
 
-    def _second(self, tick):
+    def _second(self, tick, is_saving):
         telemetry = self._app.telemetry
         second = tick // self._ticks_per_s
         commands = self.commands
@@ -140,9 +153,14 @@ class Ground:
             telemetry.report_uplink(tick)
         if commands.time_exponent >= 0 and second % (1 << commands.time_exponent) == 0:
             self._answers.time(commands.time_exponent, tick)
-        # An erase stops the processor: never while something is suspected or a valve moves.
-        if telemetry.is_calm(tick) and not self._app.valves.is_moving() and not self.store.tidy():
-            self._counter_log.tidy()
+        # An erase stops the processor: never while something is suspected or a valve moves. Nor under a capture on its way in or out.
+        if is_saving or commands.box.left:
+            return
+        if telemetry.is_calm(tick) and not self._app.valves.is_moving():
+            if self.store.tidy():
+                self._app.black_box.look_again()
+            else:
+                self._counter_log.tidy()
 
     def _fill(self, uplink):
         uplink[UPLINK_ACCEPTED_COUNT] = self.accepted

@@ -5,6 +5,7 @@ from array import array
 from tcs import detector_kernel as dk
 from tcs import leak_rate_kernel as lk
 from tcs import standing_kernel as ek
+from tcs.carry_kernel import record
 from tcs.detector_bank import BLOCKS
 
 # Stage whose block means feed each ring.
@@ -25,6 +26,7 @@ class History:
         self.filled = array("i", (0, 0, 0))
         self.fresh = array("i", (0, 0, 0))
         self.periods = tuple(BLOCKS[stage] for stage in STAGES)
+        self._places = tuple(dk.D_STAGE + stage * dk.S_STRIDE for stage in STAGES)
 
     def restart(self):
         """Forget: the samples from here on do not continue those before."""
@@ -35,22 +37,12 @@ class History:
 
     def record(self, state):
         """Once a base sample: take what the detector's stages have just completed."""
-        level = 0
-        while level < 3:
-            at = dk.D_STAGE + STAGES[level] * dk.S_STRIDE
-            fresh = state[at + dk.S_NEW]
-            self.fresh[level] = fresh
-            if fresh:
-                newest = (self.newest[level] + 1) & (lk.RING - 1)
-                self.newest[level] = newest
-                self.rings[level][newest] = state[at + dk.S_MEAN]
-                if level < 2:
-                    ring = self.channels[level]
-                    to = (newest & (CHANNEL_RING - 1)) * CHANNELS
-                    i = 0
-                    while i < CHANNELS:
-                        ring[to + i] = state[at + dk.S_MEAN + FIRST + i]
-                        i += 1
-                if self.filled[level] < lk.RING:
-                    self.filled[level] += 1
-            level += 1
+        newest = self.newest
+        filled = self.filled
+        fresh = self.fresh
+        first, second, third = self._places
+        quick, slow, slowest = self.rings
+        beside_quick, beside_slow = self.channels
+        record(0, first, state, newest, filled, fresh, quick, beside_quick, CHANNELS)
+        record(1, second, state, newest, filled, fresh, slow, beside_slow, CHANNELS)
+        record(2, third, state, newest, filled, fresh, slowest, beside_slow, 0)

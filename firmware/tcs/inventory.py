@@ -7,7 +7,9 @@ from micropython import const
 from tcs import coolant_tables
 from tcs import inventory_kernel as ik
 from tcs import neighbours_kernel as nk
-from tcs import sensing_kernel as sk
+from tcs.carry_kernel import temperatures
+from tcs.inventory_kernel import I_BEST_MC, I_INVENTORY_UL, I_NEAR, I_NEAR_MC, I_STARTED, account
+from tcs.neighbours_kernel import follow
 from tcs.tables import (
     P_COOLANT,
     P_GAS_MAX_ML,
@@ -39,21 +41,18 @@ _SMOOTH_MS = const(3000)
 _WIDE_MS = const(60000)  # a wide code is passed in about that time
 _UNREST_MS = const(600000)
 _UNREST_MAX_UL = const(400000)
-_SUPPLY_JUMP_COUNTS = const(12)  # six standard deviations of the supply channel's noise
-_SUPPLY_UL = const(1300)  # inventory a count of the supply, the temperatures' lead included
 _PROFILE_MS = const(200000)  # about the time that a radiator's content takes to pass
 # Neighbours (docs/inventory.md): from the return's sensor to the compensator, the bay's cold plates beside its sensor's lag, a line.
 _RETURN_MS = const(60000)
 _BAY_MS = const(50000)
 _LINE_MS = const(100000)
+_START_MS = const(60000)
 _SUPPLY_BAY = const(949)
 _SUPPLY_WALL = const(51)
 _RETURN_NOW = const(438)
 _RETURN_LATE = const(1027)
 _RETURN_SUPPLY = const(-440)
-# Sensing channels of the temperature slots: gas, supply, return, rad1, rad2, rad3 stand in this order from here on.
-_T_GAS_CHANNEL = const(8)
-_T_BAY_CHANNEL = const(14)
+_T_BAY = const(14)
 
 
 class Inventory:
@@ -81,28 +80,16 @@ class Inventory:
             self.status = ik.S_NO_PRESSURE
             self.inventory_ul = UNKNOWN
             return self.status
-        values = sensing.state
-        slot = 0
-        at = _T_GAS_CHANNEL * sk.ST_STRIDE + sk.ST_VALUE
-        while slot < ik.SLOTS:
-            state[ik.I_TEMP_MC + slot] = values[at]
-            at += sk.ST_STRIDE
-            slot += 1
-        supply = sensing.value(sk.V_REF)
-        if supply != UNKNOWN:
-            supply = abs(supply - (values[sk.ST_V_REF_Q8] >> 8))
-            if supply > _SUPPLY_JUMP_COUNTS:
-                # Every value has just moved, or seems to have: whichever it was, the leads take minutes to forget it.
-                self.disturb(min(_UNREST_MAX_UL, supply * _SUPPLY_UL))
-        wide = values[sk.ST_WIDE]
-        state[ik.I_WIDE] = (1 if wide & 7 else 0) | (wide >> _T_GAS_CHANNEL << 1 & 0x7E)
-        if state[ik.I_STARTED]:
-            bay = values[_T_BAY_CHANNEL * sk.ST_STRIDE + sk.ST_VALUE]
-            nk.follow(state, ik.I_BEST_MC, ik.I_NEAR_MC, bay, self._neighbours, self._neighbours_cfg)
-            state[ik.I_NEAR] = 1
-        status = ik.account(sensing.p_comp_pa, connected, flowing, state, self._cfg)
+        jump_ul = temperatures(sensing.state, state)
+        if jump_ul:
+            # Every value has just moved, or seems to have: whichever it was, the leads take minutes to forget it.
+            self.disturb(min(_UNREST_MAX_UL, jump_ul))
+        if state[I_STARTED]:
+            follow(state, I_BEST_MC, I_NEAR_MC, sensing.value(_T_BAY), self._neighbours, self._neighbours_cfg)
+            state[I_NEAR] = 1
+        status = account(sensing.p_comp_pa, connected, flowing, state, self._cfg)
         self.status = status
-        self.inventory_ul = state[ik.I_INVENTORY_UL] if status == ik.S_OK else UNKNOWN
+        self.inventory_ul = UNKNOWN if status else state[I_INVENTORY_UL]  # S_OK is 0
         return status
 
     def unrest_ul(self):
@@ -142,8 +129,8 @@ def _config(params):
     cfg[ik.C_WIDE_TICKS] = _WIDE_MS // params[P_TICK_MS]
     cfg[ik.C_SMOOTH_TICKS] = max(1, _SMOOTH_MS // params[P_TICK_MS])
     cfg[ik.C_LEAD_TICKS] = max(1, (params[P_T_LAG_MS] + _SMOOTH_MS) // _LEAD_GAIN // params[P_TICK_MS])
-    # 1.4 times the relaxation: the zero of the lead that undoes the polytropic response.
-    cfg[ik.C_GAS_LOW_TICKS] = max(1, params[P_GAS_RELAX_MS] * 7 // 5 // params[P_TICK_MS])
+    cfg[ik.C_GAS_LOW_TICKS] = max(1, params[P_GAS_RELAX_MS] // params[P_TICK_MS])
+    cfg[ik.C_LAG_TICKS] = max(1, params[P_T_LAG_MS] // params[P_TICK_MS])
     cfg[ik.C_TABLE_START_MC] = coolant_tables.FIRST_MDEGC[params[P_COOLANT]]
     cfg[ik.C_TABLE_POINTS] = points
     cfg[ik.C_MARGIN_ML] = min(_STOP_MARGIN_ML, params[P_GAS_MAX_ML] // 20)
@@ -163,6 +150,7 @@ def _neighbours(params):
     cfg[nk.NC_WALL_TICKS] = params[P_T_COUPLE_MS] // tick_ms
     cfg[nk.NC_BAY_TICKS] = _BAY_MS // tick_ms
     cfg[nk.NC_LINE_TICKS] = _LINE_MS // tick_ms
+    cfg[nk.NC_START_TICKS] = _START_MS // tick_ms
     cfg[nk.NC_GAS] = params[P_T_COUPLE_GAS_PERMILLE]
     share = params[P_T_COUPLE_SUPPLY_PERMILLE]
     cfg[nk.NC_SUPPLY_BAY] = _SUPPLY_BAY * share // 1000

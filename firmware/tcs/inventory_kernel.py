@@ -1,9 +1,9 @@
 """Inventory kernels: compensator pressure and temperatures -> coolant volume as at 20 C, in uL.
 
 inventory = lines full of liquid at their temperatures + compensator liquid (its volume less the gas), each times density / density(20 C).
-The gas volume follows from p V = n R T with T between the measured wall and the adiabat: the gas relaxes to its wall with a time constant
-of 10 s, so an apparent isothermal change is V = V_app - (2/7) (V_app - lowpass(V_app, 14 s)); 2/7 and 14 s follow from gamma = 1.4
-(docs/inventory.md).
+The gas volume follows from p V = n R T. A change of volume takes the gas off its wall's temperature, to which it relaxes in 10 s: with
+gamma = 1.4 and h = V - lowpass(V, 10 s) by 0.4 h, as a volume. The gas's sensor shows F h of that, F its lag and what undoes the lag; the
+rest is taken out here: V = V_app - 0.4 (h - F h), solved for V (docs/inventory.md).
 Restricted integer subset (docs/kernels.md); uL, Pa, milli-degC, ppm. Allocation-free.
 """
 
@@ -27,7 +27,7 @@ I_OFFSET_UL = const(3)  # raw - continuous
 I_GAS_UL = const(4)
 I_SENSITIVITY_UL_KPA = const(5)  # V / p
 I_MASK = const(6)  # data and configuration that the last value rested on
-I_GAS_LOW_Q6 = const(7)  # low-passed apparent gas volume
+I_GAS_LOW_Q6 = const(7)  # low-passed gas volume: h is what V is off it
 I_STARTED = const(8)
 I_TEMP_MC = const(10)  # x6: in; milli-degC or UNKNOWN
 I_LOW_Q8 = const(16)  # x6: low-passed, for the sensor's lag
@@ -47,8 +47,11 @@ I_GAS_APPARENT_UL = const(69)
 I_LINES_UL = const(70)  # what the lines hold, as at 20 C
 I_WIDE = const(71)  # in: 1 the compensator's, 2 << slot a temperature's sample lies at a wide code of the converter
 I_WIDE_UL = const(72)  # what that may be wrong by
-I_NEAR_MC = const(73)  # x3: gas, supply, return as their neighbours show them (neighbours_kernel)
-I_SIZE = const(76)
+I_GAS_LAGGED_Q6 = const(73)  # h as the gas's sensor shows it
+I_GAS_SMOOTH_Q6 = const(74)  # that, smoothed as the temperatures are
+I_GAS_LEAD_Q6 = const(75)  # and what its lead is taken against
+I_NEAR_MC = const(76)  # x3: gas, supply, return as their neighbours show them (neighbours_kernel)
+I_SIZE = const(79)
 
 # status
 WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
@@ -67,7 +70,7 @@ C_GAS_MIN_ML = const(2)
 C_GAS_NOMINAL_ML = const(3)
 C_VOLUME_ML = const(4)  # x6, slots as above; gas 0; return without the compensator
 C_LEAD_TICKS = const(10)  # time constant of the lead's filter: sensor lag and smoothing over the gain
-C_GAS_LOW_TICKS = const(11)
+C_GAS_LOW_TICKS = const(11)  # the gas relaxes to its wall
 C_TABLE_START_MC = const(12)
 C_TABLE_POINTS = const(13)
 C_MARGIN_ML = const(14)  # to the stops
@@ -79,10 +82,12 @@ C_UNREST_TICKS = const(19)
 C_UNREST_MAX_UL = const(20)
 C_PROFILE_Q10 = const(21)  # built up in a tick
 C_WIDE_TICKS = const(22)
+C_LAG_TICKS = const(23)  # of the temperature sensors
 C_TABLE = const(24)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
 INVENTORY_MAX_UL = const(107000000)  # ten of them stay within 30 bits
 GAS_LOW_MAX_Q6 = const(1000000000)  # 15.6 L: beyond 1.25 times the largest compensator
+GAS_SHOWN_MAX_UL = const(1000000)
 SENSITIVITY_MAX_UL_KPA = const(400000)  # four times that of the coldest loop: near the end of the gas it would leave 30 bits
 
 
@@ -109,6 +114,9 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 st[I_SMOOTH_Q8 + i] = t
                 st[I_LOW_Q8 + i] = t
                 st[I_SEEN + i] = 1
+                if i == T_GAS and st[I_GONE]:
+                    # Another temperature is not another volume: the gas has not been compressed.
+                    st[I_HELD] |= 1
                 st[I_GONE + i] = 0
             low = st[I_SMOOTH_Q8 + i]
             if st[I_HELD] & 2:
@@ -208,6 +216,8 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                         j += 1
                 t = total // n
                 if st[I_GONE + i] == 0:
+                    if i == T_GAS:
+                        st[I_HELD] |= 1
                     st[I_GONE + i] = 1
                     st[I_SUBSTITUTE_MC + i] = 0
                     if st[I_SEEN + i]:
@@ -265,10 +275,30 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         low += t
         st[I_HELD] = 0
     st[I_GAS_APPARENT_UL] = gas
+    # What the sensor shows of h comes of ticks before this one: so V stands on one side.
+    t = st[I_GAS_SMOOTH_Q6]
+    t = (t >> 6) + ((t - st[I_GAS_LEAD_Q6]) >> 6) * cfg[C_LEAD_GAIN]
+    if t > GAS_SHOWN_MAX_UL:
+        t = GAS_SHOWN_MAX_UL
+    elif t < -GAS_SHOWN_MAX_UL:
+        t = -GAS_SHOWN_MAX_UL
+    gas -= (gas - (low >> 6) - t) * 2 // 7
+    st[I_GAS_UL] = gas
     low += ((gas << 6) - low) // cfg[C_GAS_LOW_TICKS]
     st[I_GAS_LOW_Q6] = low
-    gas -= (gas - (low >> 6)) * 2 // 7
-    st[I_GAS_UL] = gas
+    t = gas - (low >> 6)
+    if t > GAS_SHOWN_MAX_UL:
+        t = GAS_SHOWN_MAX_UL
+    elif t < -GAS_SHOWN_MAX_UL:
+        t = -GAS_SHOWN_MAX_UL
+    if st[I_GONE + T_GAS]:
+        t = 0  # a neighbour in its place shows nothing of it
+    st[I_GAS_LAGGED_Q6] += ((t << 6) - st[I_GAS_LAGGED_Q6]) // cfg[C_LAG_TICKS]
+    t = st[I_GAS_LAGGED_Q6]
+    low = st[I_GAS_SMOOTH_Q6]
+    low += (t - low) // cfg[C_SMOOTH_TICKS]
+    st[I_GAS_SMOOTH_Q6] = low
+    st[I_GAS_LEAD_Q6] += (low - st[I_GAS_LEAD_Q6]) // cfg[C_LEAD_TICKS]
     st[I_SENSITIVITY_UL_KPA] = (gas // pressure) * 1000 + (gas % pressure) * 100 // pressure * 10
     if st[I_SENSITIVITY_UL_KPA] > SENSITIVITY_MAX_UL_KPA:
         st[I_SENSITIVITY_UL_KPA] = SENSITIVITY_MAX_UL_KPA

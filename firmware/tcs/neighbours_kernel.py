@@ -10,13 +10,14 @@ from micropython import const
 UNKNOWN = const(-0x3FFFFFFF - 1)  # -2^30; viper takes no larger literal
 
 # state: filters, milli-degC with 8 fractional bits
-N_STARTED = const(0)
+N_TICKS = const(0)  # since the first, up to NC_START_TICKS
 N_RETURN_Q8 = const(1)  # the return where it passes the compensator
 N_WALL_Q8 = const(2)
 N_BAY_Q8 = const(3)
 N_RADIATORS_Q8 = const(4)
 N_SUPPLY_Q8 = const(5)
-N_SIZE = const(6)
+N_FIRST_MC = const(6)  # x4: return, bay, radiators, supply at the first tick
+N_SIZE = const(10)
 
 # configuration: time constants in ticks, shares in permille
 NC_RETURN_TICKS = const(0)
@@ -29,7 +30,8 @@ NC_SUPPLY_WALL = const(6)
 NC_RETURN_NOW = const(7)
 NC_RETURN_LATE = const(8)
 NC_RETURN_SUPPLY = const(9)
-NC_SIZE = const(10)
+NC_START_TICKS = const(10)  # after so many the filters are put where a steady slope would have them
+NC_SIZE = const(11)
 
 
 @micropython.native
@@ -42,15 +44,25 @@ def follow(values: ptr32, best: int, near: int, bay: int, st: ptr32, cfg: ptr32)
     supply = values[best + 1]
     back = values[best + 2]
     radiators = (values[best + 3] + values[best + 4] + values[best + 5]) // 3
-    if st[N_STARTED] == 0:
-        st[N_STARTED] = 1
-        st[N_RETURN_Q8] = back << 8
-        st[N_WALL_Q8] = gas << 8
-        st[N_BAY_Q8] = supply << 8
+    n = st[N_TICKS]
+    if n == 0:
+        st[N_FIRST_MC] = back
+        st[N_FIRST_MC + 1] = supply
         if bay != UNKNOWN:
-            st[N_BAY_Q8] = bay << 8
-        st[N_RADIATORS_Q8] = radiators << 8
-        st[N_SUPPLY_Q8] = supply << 8
+            st[N_FIRST_MC + 1] = bay
+        st[N_FIRST_MC + 2] = radiators
+        st[N_FIRST_MC + 3] = supply
+        st[N_BAY_Q8] = st[N_FIRST_MC + 1] << 8
+    if n <= cfg[NC_START_TICKS]:
+        # A filter of so many ticks stands that many times a tick's slope behind.
+        n = cfg[NC_START_TICKS]
+        st[N_RETURN_Q8] = (back << 8) - ((back - st[N_FIRST_MC]) << 8) // n * cfg[NC_RETURN_TICKS]
+        st[N_WALL_Q8] = gas << 8
+        if bay != UNKNOWN:
+            st[N_BAY_Q8] = (bay << 8) - ((bay - st[N_FIRST_MC + 1]) << 8) // n * cfg[NC_BAY_TICKS]
+        st[N_RADIATORS_Q8] = (radiators << 8) - ((radiators - st[N_FIRST_MC + 2]) << 8) // n * cfg[NC_LINE_TICKS]
+        st[N_SUPPLY_Q8] = (supply << 8) - ((supply - st[N_FIRST_MC + 3]) << 8) // n * cfg[NC_LINE_TICKS]
+        st[N_TICKS] += 1
     x = st[N_RETURN_Q8]
     x += ((back << 8) - x) // cfg[NC_RETURN_TICKS]
     st[N_RETURN_Q8] = x

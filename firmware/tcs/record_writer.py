@@ -5,6 +5,7 @@ from struct import pack_into
 from micropython import const
 
 from tcs.crc import crc16
+from tcs.frame_kernel import fill_page
 from tcs.tables import DICTIONARY_HASH
 
 PAGE_SIZE = 256
@@ -27,12 +28,15 @@ class RecordWriter:
     """begin(), then step() until it says DONE or FAILED; a step programs one page (the last one twice). Allocation-free.
 
     page, check: two buffers of a page that nothing else uses meanwhile.
+    stream: where payloads come from that are no bytearray (seek, readinto; it ends where its payload does); None: there are none.
     """
 
-    def __init__(self, board, page, check):
+    def __init__(self, board, page, check, stream=None):
         self._board = board
         self._page = page
         self._check = check
+        self._stream = stream
+        self._behind_header = memoryview(page)[HEADER_SIZE:]
         self._kind = 0
         self._sector = 0
         self._first = 0
@@ -44,7 +48,7 @@ class RecordWriter:
         self._crc = 0
 
     def begin(self, kind, sector, page, sequence, payload, length):
-        """Record to write into erased pages. The payload must not change until the end."""
+        """Record of payload[:length] (of the stream, if there is one) into erased pages. It must not change until the end."""
         self._kind = kind
         self._sector = sector
         self._first = page
@@ -54,7 +58,7 @@ class RecordWriter:
         self._pages = (HEADER_SIZE + length + PAGE_SIZE - 1) // PAGE_SIZE
         self._next = 1
         self._fill(0)
-        self._crc = crc16(payload, 0, min(length, PAGE_SIZE - HEADER_SIZE), crc16(self._page, 0, _CRC_AT))
+        self._crc = crc16(self._page, HEADER_SIZE, min(PAGE_SIZE, HEADER_SIZE + length), crc16(self._page, 0, _CRC_AT))
 
     def step(self):
         """Write the next page."""
@@ -82,12 +86,12 @@ class RecordWriter:
             pack_into("<HBBIHHHH", page, 0, _MAGIC, self._kind, VERSION, self._sequence, self._length, 0xFFFF, DICTIONARY_HASH, 0)
             at = HEADER_SIZE
             source = 0
-        payload = self._payload
-        end = self._length
-        while at < PAGE_SIZE:
-            page[at] = payload[source] if source < end else 0xFF
-            at += 1
-            source += 1
+        if self._stream is None:
+            fill_page(page, at, self._payload, source, self._length)
+            return
+        fill_page(page, at, page, 0, 0)
+        self._stream.seek(source)
+        self._stream.readinto(page if at == 0 else self._behind_header)
 
     def _program(self, number):
         at = self._first + number

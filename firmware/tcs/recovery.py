@@ -5,8 +5,8 @@ from array import array
 from micropython import const
 
 from tcs import coolant_tables as tables
+from tcs import findings as fi
 from tcs import inventory_kernel as ik
-from tcs import localisation as lo
 from tcs import trial as tr
 from tcs import valves as vb
 from tcs.cooling import Cooling
@@ -15,6 +15,7 @@ from tcs.sensing_kernel import UNKNOWN
 from tcs.tables import (
     EV_LEAK_ELSEWHERE,
     EV_NEXT_BEST_ISOLATION,
+    EV_OPEN_REFUSED,
     EV_RECOVERY_ENDED,
     EV_SEGMENT_CLEARED,
     EV_SEGMENT_CONVICTED,
@@ -40,83 +41,135 @@ from tcs.tables import (
     ST_RECOVERY_OUTCOME_RECOVERED,
     ST_SEGMENT_INTERNAL,
     ST_SEGMENT_STATE_CONVICTED,
+    ST_SEGMENT_STATE_IN_SERVICE,
     ST_SEGMENT_STATE_REOPENED,
+    ST_SEGMENT_STATE_SUSPECT,
     ST_SEGMENT_STATE_UNDECIDED,
 )
+from tcs.words import word
 
 NO_SEGMENT = const(0xFF)
 _P_RAD1 = const(4)
+_P_CABIN = const(7)
 _SMOOTH_MS = const(400)
 _SEEN_PERCENT = const(60)  # of the alarm's rate: a loss that goes on with every segment shut
 _DRIFT_UL_S = const(1500)  # what a loop whose flow has just changed may seem to lose
 _REARM_MS = const(30000)  # the re-opened lines' temperatures settle
 _BEHIND_PERCENT = const(50)
 _BEHIND_MS = const(2000)
-_BEHIND_UL = const(10000)
+_BEHIND_UL_MAX = const(10000)
 _ROUNDS = const(3)
 
 
-class Recovery:
-    """.localisation; .segment: ST_SEGMENT_* of the leak or NO_SEGMENT; .is_tight: what is connected loses nothing any more.
+# places in .words
+_SEGMENT = const(0)
+_IS_TIGHT = const(1)
+_LOST_BEFORE_UL = const(2)
+_LOW_UL = const(3)
+_BEHIND_UL = const(4)
+_IS_AWAKE = const(5)  # the first tick is over
+_IS_BEGUN = const(6)
+_ROUND = const(7)
+_REARM_TICK = const(8)
+_IS_AGAIN = const(9)
+_SIZE = const(10)
 
-    Allocation-free.
+
+class Recovery:
+    """.localisation; .segment: ST_SEGMENT_* of the leak or NO_SEGMENT; .is_tight: what is connected loses nothing any more; .is_awake:
+    step() is to be called in every tick, else in each .rest_ticks-th. Allocation-free.
     """
 
-    def __init__(self, params, valves, isolation, events):
+    segment = word(_SEGMENT)
+    is_tight = word(_IS_TIGHT)
+    lost_before_ul = word(_LOST_BEFORE_UL)  # in the rounds before this one
+
+    def __init__(self, params, valves, isolation, events, has_cabin=True):
         self._params = params
         self._valves = valves
         self._isolation = isolation
         self._events = events
         self._idle_ticks = 1000 // params[P_TICK_MS]
         self._smooth_ticks = max(1, _SMOOTH_MS // params[P_TICK_MS])
+        self._has_cabin = has_cabin
         self.cooling = Cooling(params)
+        self.rest_ticks = self.cooling.sample_ticks
+        self.is_awake = True
         self.localisation = Localisation(params, _stiffness(params))
         self.inputs = array("i", bytes(4 * tr.IN_SIZE))
-        self.segment = NO_SEGMENT
-        self.is_tight = False
-        self.lost_before_ul = 0  # in the rounds before this one
-        self._low_ul = UNKNOWN
         self._low_ticks = array("i", bytes(4 * 2 * vb.SEGMENTS))
-        self._behind_ul = 0
         self._behind_ticks = _BEHIND_MS // params[P_TICK_MS]
-        self._is_first = True
-        self._is_begun = False
-        self._round = 0
-        self._rearm_tick = -1
         self._rearm_ticks = _REARM_MS // params[P_TICK_MS]
+        self.words = array("i", bytes(4 * _SIZE))
+        self.words[_SEGMENT] = NO_SEGMENT
+        self.words[_LOW_UL] = UNKNOWN
+        self.words[_REARM_TICK] = -1
 
     def step(self, sensing, inventory, rate_ul_s, tick):
         """One tick, after isolation and before the valves. True when the detector is to be armed again: what is in service is tight."""
-        self.cooling.step(inventory, tick)
-        if self._is_first:
-            self._is_first = False
+        if tick % self.rest_ticks == 0:
+            self.cooling.step(inventory)
+        w = self.words
+        if not w[_IS_AWAKE]:
+            w[_IS_AWAKE] = 1
             self._keep_shut(tick)
         isolation = self._isolation
         localisation = self.localisation
-        if not self._is_begun and isolation.commanded:
-            if isolation.state == ST_ISOLATION_ISOLATED or isolation.state == ST_ISOLATION_INCOMPLETE:
-                self._is_begun = True
-                self.is_tight = isolation.state == ST_ISOLATION_ISOLATED
-                localisation.begin(rate_ul_s, tick)
+        is_commanded = isolation.commanded
+        if is_commanded and not w[_IS_BEGUN]:
+            state = isolation.state
+            if state == ST_ISOLATION_ISOLATED or state == ST_ISOLATION_INCOMPLETE:
+                w[_IS_BEGUN] = 1
+                w[_IS_TIGHT] = 1 if state == ST_ISOLATION_ISOLATED else 0
+                localisation.begin(rate_ul_s, tick, w[_IS_AGAIN])
         state = localisation.state
-        is_quiet = state == ST_LOCALISATION_ENDED or (state == ST_LOCALISATION_IDLE and not isolation.commanded)
-        # Nothing is shut or about to be, or all is over: once a second is enough to know what the segments are like.
-        if not is_quiet or tick % self._idle_ticks == 0 or inventory.inventory_ul == UNKNOWN:
-            self._localise(sensing, inventory, rate_ul_s, tick)
-        if tick != self._rearm_tick:
+        is_quiet = state == ST_LOCALISATION_ENDED or (state == ST_LOCALISATION_IDLE and not is_commanded)
+        if is_quiet:
+            # Nothing is shut or about to be, or all is over: once a second is enough to know what the segments are like.
+            if tick % self._idle_ticks == 0:
+                self._gather(sensing, inventory, rate_ul_s, True)
+                localisation.rest(self.inputs)
+        else:
+            self._gather(sensing, inventory, rate_ul_s, False)
+            action = localisation.step(self.inputs, tick)
+            if action != tr.A_NONE:
+                self._act(action, tick)
+            outcome = localisation.findings.outcome
+            if outcome != fi.O_NONE:
+                self._tell(outcome, inventory, tick)
+        self.is_awake = not is_quiet or w[_REARM_TICK] > tick
+        if tick != w[_REARM_TICK]:
             return False
+        w[_REARM_TICK] = -1
         isolation.rearm()
-        self._is_begun = False
+        w[_IS_BEGUN] = 0
         return True
 
-    def _localise(self, sensing, inventory, rate_ul_s, tick):
+    def rearm_by_command(self):
+        """The ground clears convictions and rounds. A segment that is shut stays so, and is a suspect from then on."""
         localisation = self.localisation
-        self._gather(sensing, inventory, rate_ul_s)
-        action = localisation.step(self.inputs, tick)
-        if action != tr.A_NONE:
-            self._act(action, tick)
-        if localisation.outcome != lo.O_NONE:
-            self._tell(localisation.outcome, inventory, tick)
+        w = self.words
+        segment = 0
+        while segment < vb.SEGMENTS:
+            is_shut = self._valves.is_segment_closed(segment)
+            localisation.segment_state[segment] = ST_SEGMENT_STATE_SUSPECT if is_shut else ST_SEGMENT_STATE_IN_SERVICE
+            segment += 1
+        localisation.state = ST_LOCALISATION_IDLE
+        w[_SEGMENT] = NO_SEGMENT
+        w[_IS_TIGHT] = 0
+        w[_LOST_BEFORE_UL] = 0
+        w[_IS_BEGUN] = 0
+        w[_IS_AGAIN] = 0
+        w[_ROUND] = 0
+        w[_REARM_TICK] = -1
+
+    def may_open(self, valve):
+        """False for a valve with a hole behind it: a telecommand to open it is refused, and why is told."""
+        segment = valve // 2
+        if segment >= vb.SEGMENTS or self.localisation.segment_state[segment] != ST_SEGMENT_STATE_CONVICTED:
+            return True
+        self._events.emit(EV_OPEN_REFUSED, valve, ST_SEGMENT_STATE_CONVICTED)
+        return False
 
     def _keep_shut(self, tick):
         """After a boot: what a record says leaks, or may leak, is driven shut wherever the reset caught its valves."""
@@ -128,17 +181,20 @@ class Recovery:
                 self._valves.command(2 * segment + 1, vb.CLOSED, tick)
             segment += 1
 
-    def _gather(self, sensing, inventory, rate_ul_s):
+    def _gather(self, sensing, inventory, rate_ul_s, is_resting):
         x = self.inputs
+        w = self.words
         valves = self._valves
+        localisation = self.localisation
         x[tr.IN_P_COMP_PA] = sensing.p_comp_pa
+        x[tr.IN_P_CABIN_PA] = sensing.value(_P_CABIN) if self._has_cabin else UNKNOWN
         if inventory.inventory_ul == UNKNOWN:
-            self._low_ul = UNKNOWN
-        elif self._low_ul == UNKNOWN:
-            self._low_ul = inventory.inventory_ul
+            w[_LOW_UL] = UNKNOWN
+        elif w[_LOW_UL] == UNKNOWN or is_resting:
+            w[_LOW_UL] = inventory.inventory_ul
         else:
-            self._low_ul += (inventory.inventory_ul - self._low_ul) // self._smooth_ticks
-        x[tr.IN_INVENTORY_UL] = self._low_ul
+            w[_LOW_UL] += (inventory.inventory_ul - w[_LOW_UL]) // self._smooth_ticks
+        x[tr.IN_INVENTORY_UL] = w[_LOW_UL]
         x[tr.IN_RATE_UL_S] = rate_ul_s
         shut = 0
         is_open = 0
@@ -156,7 +212,8 @@ class Recovery:
         i = 0
         while i < vb.SEGMENTS:
             temp_mc = inventory.state[ik.I_BEST_MC + ik.T_RAD1 + i]
-            x[tr.IN_P_RAD_PA + i] = sensing.value(_P_RAD1 + i)
+            is_odd = not is_resting and localisation.pressure_is_odd(i)
+            x[tr.IN_P_RAD_PA + i] = UNKNOWN if is_odd else sensing.value(_P_RAD1 + i)
             x[tr.IN_TEMP_MC + i] = temp_mc
             x[tr.IN_COOLING_UL_S + i] = self.cooling.take_ul_s(i, temp_mc)
             x[tr.IN_EXPANSION_UL_K + i] = self.cooling.expansion_ul_k(i, temp_mc)
@@ -172,19 +229,21 @@ class Recovery:
 
     def _look_behind(self, valve, sensing):
         """A valve that was driven shut without its switch: a pressure far below the lines' stands only behind a valve that is shut."""
+        w = self.words
         p_pa = sensing.value(_P_RAD1 + valve // 2)
         p_comp_pa = sensing.p_comp_pa
         is_low = p_pa != UNKNOWN and p_comp_pa != UNKNOWN and p_pa * 100 < p_comp_pa * _BEHIND_PERCENT
-        if not is_low or self._valves.goal[valve] != vb.CLOSED or self._valves.position[valve ^ 1] != vb.CLOSED or self._low_ul == UNKNOWN:
+        is_low = is_low and not self.localisation.pressure_is_odd(valve // 2)
+        if not is_low or self._valves.goal[valve] != vb.CLOSED or self._valves.position[valve ^ 1] != vb.CLOSED or w[_LOW_UL] == UNKNOWN:
             self._low_ticks[valve] = 0
             return
         if self._low_ticks[valve] == 0:
-            self._behind_ul = self._low_ul
+            w[_BEHIND_UL] = w[_LOW_UL]
         self._low_ticks[valve] += 1
-        if self._behind_ul - self._low_ul > _BEHIND_UL:
+        if w[_BEHIND_UL] - w[_LOW_UL] > _BEHIND_UL_MAX:
             self._low_ticks[valve] = 0  # a large hole drags an open segment's pressure down, and the inventory with it
         elif self._low_ticks[valve] == self._behind_ticks:
-            self._valves.assumed[valve] = 1
+            self._valves.assume_closed(valve)
             self._events.emit(EV_NEXT_BEST_ISOLATION, valve // 2, ST_ISOLATION_MEASURE_BY_PRESSURE)
 
     def _act(self, action, tick):
@@ -203,18 +262,19 @@ class Recovery:
 
     def _tell(self, outcome, inventory, tick):
         loc = self.localisation
-        if outcome == lo.O_TRIAL:
+        found = loc.findings
+        if outcome == fi.O_TRIAL:
             self._events.emit(EV_TRIAL_STARTED, loc.segment, loc.valve, loc.void_ul)
-        elif outcome == lo.O_CLEARED:
-            self._events.emit(EV_SEGMENT_CLEARED, loc.segment, loc.reason, loc.excess_ul_s, loc.take_up_ul)
-        elif outcome == lo.O_CONVICTED:
-            self._events.emit(EV_SEGMENT_CONVICTED, loc.segment, loc.reason, loc.excess_ul_s, loc.take_up_ul)
+        elif outcome == fi.O_CLEARED:
+            self._events.emit(EV_SEGMENT_CLEARED, found.segment, found.reason, found.excess_ul_s, found.take_up_ul)
+        elif outcome == fi.O_CONVICTED:
+            self._events.emit(EV_SEGMENT_CONVICTED, found.segment, found.reason, found.excess_ul_s, found.take_up_ul)
             if self.segment == NO_SEGMENT:
-                self.segment = loc.segment
-        elif outcome == lo.O_UNDECIDED:
-            self._events.emit(EV_SEGMENT_UNDECIDED, loc.segment, loc.reason, loc.excess_ul_s, loc.take_up_ul)
-        elif outcome == lo.O_REOPENED:
-            self._events.emit(EV_SEGMENT_REOPENED, loc.segment, loc.take_up_ul, loc.void_ul)
+                self.segment = found.segment
+        elif outcome == fi.O_UNDECIDED:
+            self._events.emit(EV_SEGMENT_UNDECIDED, found.segment, found.reason, found.excess_ul_s, found.take_up_ul)
+        elif outcome == fi.O_REOPENED:
+            self._events.emit(EV_SEGMENT_REOPENED, found.segment, found.take_up_ul, loc.void_ul)
         else:
             self._end(inventory, tick)
 
@@ -235,11 +295,12 @@ class Recovery:
         elif not convicted:
             outcome = ST_RECOVERY_OUTCOME_NO_CULPRIT
             is_known = self._look_elsewhere(tick)
+            self.words[_IS_AGAIN] = 1
         is_known = is_known and loc.going_ul_s == 0 and loc.loss_ul_s(self.inputs, tick) < 2 * _DRIFT_UL_S
-        self._round += 1
+        self.words[_ROUND] += 1
         self._events.emit(EV_RECOVERY_ENDED, outcome, in_service, convicted, undecided)
-        if is_known and in_service and self._round < _ROUNDS:
-            self._rearm_tick = tick + self._rearm_ticks
+        if is_known and in_service and self.words[_ROUND] < _ROUNDS:
+            self.words[_REARM_TICK] = tick + self._rearm_ticks
         if in_service:
             self._isolation.start_pump(ST_PUMP_REASON_RECOVERY)
             self._valves.command(vb.BYPASS, vb.CLOSED, tick)
@@ -250,9 +311,9 @@ class Recovery:
         rate = loc.loss_ul_s(self.inputs, tick)
         alarm_ul_s = self.inputs[tr.IN_RATE_UL_S]
         is_seen = rate > 2 * _DRIFT_UL_S or (rate > _DRIFT_UL_S and rate >= alarm_ul_s // 100 * _SEEN_PERCENT)
-        if is_seen or self._round > 0:
+        if is_seen or loc.is_internal or self.words[_ROUND] > 0:
             self.segment = ST_SEGMENT_INTERNAL
-            self.is_tight = False
+            self.is_tight = 0
             self._events.emit(EV_LEAK_ELSEWHERE, ST_ELSEWHERE_LINE_OR_INTERNAL, rate)
             return False
         self._events.emit(EV_LEAK_ELSEWHERE, ST_ELSEWHERE_NOT_FOUND, rate)

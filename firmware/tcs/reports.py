@@ -10,6 +10,10 @@ def _u16(x):
     return 0 if x < 0 else 65535 if x > 65535 else x
 
 
+def _u16n(x):
+    return 65535 if x < 0 or x > 65535 else x
+
+
 def _u8(x):
     return 0 if x < 0 else 255 if x > 255 else x
 
@@ -62,16 +66,36 @@ def pack_housekeeping(buffer, at, v):
     return at + 170
 
 
-PLAT_SIZE = 16
+PLAT_SIZE = 19
 
 
 def pack_platform(buffer, at, v):
-    """Pack platform from array('i') v into 16 bytes of buffer; returns the offset after them."""
+    """Pack platform from array('i') v into 19 bytes of buffer; returns the offset after them."""
     pack_into(
-        ">HiHHHHH", buffer, at + 0,
-        _u16(v[0]), v[1], _u16(v[2]), _u16(v[3]), _u16(v[4]), _u16(v[5]), _u16(v[6]),
+        ">HiHHHHHHB", buffer, at + 0,
+        _u16(v[0]), v[1], _u16(v[2]), _u16(v[3]), _u16(v[4]), _u16(v[5]), _u16(v[6]), _u16(v[7]), _u8(v[8]),
     )
-    return at + 16
+    return at + 19
+
+
+CREW_SIZE = 67
+
+
+def pack_crew(buffer, at, v):
+    """Pack crew from array('i') v into 67 bytes of buffer; returns the offset after them."""
+    pack_into(
+        ">BBHHBHiii", buffer, at + 0,
+        _u8(v[0]), _u8n(v[1]), _u16(v[2]), _u16(v[3]), _u8(v[4]), _u16n(v[5]), v[6], v[7], v[8],
+    )
+    pack_into(
+        ">iiiBiiiii", buffer, at + 21,
+        v[9], v[10], v[11], _u8(v[12]), v[13], v[14], v[15], v[16], v[17],
+    )
+    pack_into(
+        ">iiHBBB", buffer, at + 54,
+        v[18], v[19], _u16n(v[20]), _u8(v[21]), _u8(v[22]), _u8(v[23]),
+    )
+    return at + 67
 
 
 UPLINK_SIZE = 18

@@ -6,6 +6,9 @@ from micropython import const
 
 from tcs import pressure_kernel as pk
 from tcs import sensing_kernel as sk
+from tcs.carry_kernel import heads
+from tcs.pressure_kernel import V_COUNT, V_EXCLUDED, V_MEMBERS, reference, vote
+from tcs.sensing_kernel import sense
 from tcs.tables import P_COHERENT_COUNTS, P_P_NOISE_PA, P_STALE_MS, P_STUCK_MS, P_TICK_MS
 
 UNKNOWN = sk.UNKNOWN
@@ -16,9 +19,9 @@ _COMPENSATOR_RATE_PA = const(25000)
 _PUMP_RATE_PA = const(150000)
 _CABIN_RATE_PA = const(10000)
 _TEMPERATURE_RATE_MC = const(1000)
-# From sample to sample in the mean: several times what a healthy temperature or supply shows.
-_TEMPERATURE_ROUGH_MC = const(40)
-_SUPPLY_ROUGH_COUNTS = const(8)
+# Noise that no healthy temperature or supply shows, as the mean change from step to step: twice the noise's rms, 36 mK and 9 counts of it.
+_TEMPERATURE_ROUGH_MC = const(70)
+_SUPPLY_ROUGH_COUNTS = const(18)
 _RECENT_MS = const(150000)
 _RECOVER_TICKS = const(20)
 _COHERENT_CHANNELS = const(3)
@@ -26,7 +29,9 @@ _FROZEN_CHANNELS = const(8)
 
 _P_COMP_A = const(0)
 _P_PUMP = const(3)
-_P_RAD1 = const(4)
+_VALUE_A = const(1)  # rows of the compensator's channels in .state, column ST_VALUE
+_VALUE_B = const(11)
+_VALUE_C = const(21)
 _P_CABIN = const(7)
 _T_GAS = const(8)
 
@@ -82,35 +87,21 @@ class Sensing:
         adapt: 0 freezes what is learned; connected: mask of radiators open to the loop.
         """
         state = self.state
-        changed = sk.sense(counts, fresh, tick, state, self._cfg)
-        reference = self.reference
-        stride = sk.ST_STRIDE
-        reference[pk.R_VALUE] = state[_P_PUMP * stride + sk.ST_VALUE]
-        rad = 0
-        while rad < 3:
-            value = UNKNOWN
-            if (connected >> rad) & 1:
-                value = state[(_P_RAD1 + rad) * stride + sk.ST_VALUE]
-            reference[pk.R_VALUE + 1 + rad] = value
-            rad += 1
-        was_excluded = self.vote[pk.V_EXCLUDED]
-        self.p_comp_pa = pk.vote(
-            state[sk.ST_VALUE],
-            state[stride + sk.ST_VALUE],
-            state[2 * stride + sk.ST_VALUE],
-            self.p_reference_pa,
-            adapt,
-            self.vote,
-            self._vote_cfg,
-        )
-        changed |= was_excluded ^ self.vote[pk.V_EXCLUDED]
-        self.votes = self.vote[pk.V_COUNT]
-        self.members = self.vote[pk.V_MEMBERS]
+        told = self.vote
+        changed = sense(counts, fresh, tick, state, self._cfg)
+        was_excluded = told[V_EXCLUDED]
+        p_comp_pa = vote(state[_VALUE_A], state[_VALUE_B], state[_VALUE_C], self.p_reference_pa, adapt, told, self._vote_cfg)
+        changed |= was_excluded ^ told[V_EXCLUDED]
+        votes = told[V_COUNT]
+        self.p_comp_pa = p_comp_pa
+        self.votes = votes
+        self.members = told[V_MEMBERS]
         restart = 0
         if self._settle_ticks > 0:
             self._settle_ticks -= 1
             restart = 1
-        self.p_reference_pa = pk.reference(self.p_comp_pa, self.votes, adapt, restart, reference)
+        heads(state, connected, self.reference)
+        self.p_reference_pa = reference(p_comp_pa, votes, adapt, restart, self.reference)
         return changed
 
     def recent_members(self):

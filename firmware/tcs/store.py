@@ -29,6 +29,13 @@ _BLANK = b"\xff" * 256
 _TRIES = const(3)
 _MAX_SEQUENCE = const(0x3FFFFFFF)
 _CALIBRATION_ROW_SIZE = const(10)
+CALIBRATION_OK = -1
+CALIBRATION_NONE = -2
+# Kinds of a channel's row: 0 absent, 1 pressure (Pa), 2 temperature (m degC), 3 supply, 4 flow (uL/s), in the cabin's slot.
+_KINDS_OF_CHANNEL = ((0, 1),) * 7 + ((0, 1, 4),) + ((0, 2),) * 7 + ((0, 3),)
+# What the kernels' integers carry (docs/kernels.md).
+_LEASTS = {1: -100000, 2: -180000, 4: -2500000}
+_MOSTS = {1: 4000000, 2: 180000, 4: 2500000}
 
 
 class Store:
@@ -128,6 +135,12 @@ class Store:
         self._at_page[kind] = page
         self._untidy |= 1 << kind
 
+    def leave(self, kind, sector):
+        """A page of this sector did not take its content: leave the sector alone until the next boot."""
+        self.failures += 1
+        self._reach[sector] = PAGES - 1
+        self._untidy |= 1 << kind
+
     def tidy(self):
         """Erase at most one sector, so that the next records find room. True when it did: that took 45 ms, at worst 400."""
         for kind in range(1, KINDS):
@@ -137,16 +150,25 @@ class Store:
         return False
 
     def load_calibration(self, kinds, lows, highs):
-        """Fill the three arrays, one entry a channel, from the newest calibration; False and untouched when there is none."""
+        """Fill the three arrays, one entry a channel, from the newest calibration.
+
+        The channel whose row makes no sense; CALIBRATION_OK, or CALIBRATION_NONE when there is no record. In both of the others the
+        arrays are untouched: the board file's spans stand.
+        """
         record = self.newest(KIND_CALIBRATION)
-        if record is None or len(record[2]) != _CALIBRATION_ROW_SIZE * len(kinds):
-            return False
-        for channel in range(len(kinds)):
-            kind, _, low, high = unpack_from("<BBii", record[2], _CALIBRATION_ROW_SIZE * channel)
-            kinds[channel] = kind
-            lows[channel] = low
-            highs[channel] = high
-        return True
+        if record is None:
+            return CALIBRATION_NONE
+        channels = len(kinds)
+        rows = record[2]
+        if len(rows) != _CALIBRATION_ROW_SIZE * channels:
+            return 0
+        for channel in range(channels):
+            kind, _, low, high = unpack_from("<BBii", rows, _CALIBRATION_ROW_SIZE * channel)
+            if kind not in _KINDS_OF_CHANNEL[channel] or kind in _LEASTS and not _LEASTS[kind] <= low < high <= _MOSTS[kind]:
+                return channel
+        for channel in range(channels):
+            kinds[channel], _, lows[channel], highs[channel] = unpack_from("<BBii", rows, _CALIBRATION_ROW_SIZE * channel)
+        return CALIBRATION_OK
 
     def _tidy_kind(self, kind):
         if self._sequence[kind] < 0:
@@ -156,7 +178,9 @@ class Store:
         candidate = -1
         sector = active if active >= 0 else _FIRST[kind]
         for _ in range(_COUNT[kind]):
-            reach = min(room, self._reach[sector])
+            # What takes a whole sector has no use for one with a worn page.
+            reach = self._reach[sector] if room < PAGES or self._reach[sector] == PAGES else 0
+            reach = min(room, reach)
             if reach:
                 if self._blank_pages(sector) >= reach:
                     return False

@@ -25,6 +25,8 @@ _MIN_LENGTH = const(25)  # headers, counter, tag, error control
 _MAX_ARGS = const(8)
 _U8 = const(0x42)  # "B"
 _U16 = const(0x48)  # "H"
+_KEY = const(0x73)  # "s": 32 bytes, whose place in the packet is the argument
+_KEY_SIZE = const(32)
 
 
 class Telecommand:
@@ -85,6 +87,12 @@ class Telecommand:
             if kind == _U8:
                 value = packet[at]
                 at += 1
+            elif kind == _KEY:
+                self.args[n] = at
+                at += _KEY_SIZE
+                n += 1
+                row += 1
+                continue
             else:
                 value = packet[at] << 8 | packet[at + 1]
                 at += 2
@@ -107,6 +115,6 @@ class Telecommand:
         size = 0
         while row < end:
             kind = ARG_TYPES[row]
-            size += 1 if kind == _U8 else 2 if kind == _U16 else 4
+            size += 1 if kind == _U8 else 2 if kind == _U16 else _KEY_SIZE if kind == _KEY else 4
             row += 1
         return size

@@ -6,8 +6,10 @@ from struct import pack_into
 from micropython import const
 
 from tcs import packet
-from tcs.reports import pack_housekeeping, pack_platform, pack_uplink
+from tcs.reports import pack_crew, pack_housekeeping, pack_platform, pack_uplink
 from tcs.tables import (
+    CREW_COUNT,
+    CREW_STRUCTURE,
     EV_FIELD_COUNTS,
     EV_SEVERITIES,
     HK_COUNT,
@@ -31,8 +33,9 @@ _STRUCTURE_COUNTER = const(0)  # index in .counters; 1..4 are the event severiti
 
 
 class Telemetry:
-    """Packs what the application filled into .hk, .platform and .uplink, and the queued events. Allocation-free after start-up.
+    """Packs what the application filled into .hk, .platform, .uplink and .crew, and the queued events. Allocation-free after start-up.
 
+    .wake_tick: before it nothing is due, unless it is urgent.
     .enabled, .intervals_s, .once: what the ground selects, a row for each of these structures in this order.
     """
 
@@ -40,9 +43,10 @@ class Telemetry:
         self.hk = array("i", bytes(4 * HK_COUNT))
         self.platform = array("i", bytes(4 * PLAT_COUNT))
         self.uplink = array("i", bytes(4 * UPLINK_COUNT))
-        self.enabled = bytearray((1, 1, 0))
-        self.intervals_s = array("H", (1, 60, 60))
-        self.once = bytearray(3)
+        self.crew = array("i", bytes(4 * CREW_COUNT))
+        self.enabled = bytearray((1, 1, 0, 1))
+        self.intervals_s = array("H", (1, 60, 60, 5))
+        self.once = bytearray(4)
         self.counters = array("H", bytes(2 * 5))  # message type counters
         self._link = link
         self._events = events
@@ -50,6 +54,7 @@ class Telemetry:
         self._ticks_per_s = 1000 // tick_ms
         self._next_tick = 0
         self._fast_until = -1
+        self.wake_tick = 0
 
     def is_due(self, tick, suspicious):
         """True when housekeeping should be filled and reported: once a second, and every tick while suspicious and FAST_S after it.
@@ -58,8 +63,12 @@ class Telemetry:
         """
         if suspicious:
             self._fast_until = tick + FAST_S * self._ticks_per_s
-        if tick < self._next_tick and tick > self._fast_until:
-            return False
+        if tick > self._fast_until:
+            self.wake_tick = self._next_tick
+            if tick < self._next_tick:
+                return False
+        else:
+            self.wake_tick = 0
         if self._link.is_busy():
             if self.hk[HK_REPORTS_SKIPPED] < 0xFFFF:
                 self.hk[HK_REPORTS_SKIPPED] += 1
@@ -129,6 +138,16 @@ class Telemetry:
         if at < 0:
             return False
         self._link.close(pack_uplink(self._link.buffer, at, self.uplink))
+        return True
+
+    def report_crew(self, tick):
+        """Send .crew as the structure crew. False when the link had no room."""
+        if self._link.is_busy():
+            return False
+        at = self._open_structure(CREW_STRUCTURE, tick)
+        if at < 0:
+            return False
+        self._link.close(pack_crew(self._link.buffer, at, self.crew))
         return True
 
     def _open_structure(self, structure, tick):

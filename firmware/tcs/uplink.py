@@ -8,7 +8,7 @@ from micropython import const
 
 from tcs.crc import crc16
 
-MAX_PACKET = 96  # bytes; the longest telecommand has 45, with room for growth
+MAX_PACKET = 96  # bytes; the longest telecommand has 59, with room for growth
 _CAPACITY = const(2048)
 _MAX_BLOCK = const(97)  # MAX_PACKET and its code byte
 _MIN_PACKET = const(7)

@@ -32,7 +32,8 @@ _DEBOUNCE_TICKS = const(2)
 class Valves:
     """.position, .goal (OPEN, CLOSED, HOLD), .failed (given up), arrays by valve; .drives is the word's valve part.
 
-    Outcomes of a tick stand in .confirmed and .faulted (masks) and .fault_kind until the next step. Allocation-free.
+    Outcomes of a tick stand in .confirmed and .faulted (masks) and .fault_kind until the next step. .rest_switches: while the switches
+    read so, another step would change nothing, and connected() neither; -1 while something is under way. Allocation-free.
     """
 
     def __init__(self, params):
@@ -52,9 +53,9 @@ class Valves:
         self.drives = 0
         self.confirmed = 0
         self.faulted = 0
-        self._reported = 0
-        self._switches = -1
-        self._is_idle = False
+        self.words = array("i", bytes(4))  # mask of the valves that have arrived and been reported
+        self._is_steady = False  # no switch and no drive differs from the tick before
+        self.rest_switches = -1
 
     def command(self, valve, goal, tick):
         """Drive a valve to OPEN or CLOSED from this tick on. Repeating the goal in force changes nothing."""
@@ -67,14 +68,19 @@ class Valves:
         self._tries[valve] = 0
         self._pausing[valve] = 0
         self._since[valve] = tick
-        self._reported &= ~(1 << valve)
-        self._is_idle = False
+        self.words[0] &= ~(1 << valve)
+        self.rest_switches = -1
+
+    def assume_closed(self, valve):
+        """Take a valve for shut, whatever its switches say, until it is driven open."""
+        self.assumed[valve] = 1
+        self.rest_switches = -1
 
     def rest(self, valve):
         """Stop driving a valve: it latches where it is."""
         if self.goal[valve] != HOLD:
             self.goal[valve] = HOLD
-            self._is_idle = False
+            self.rest_switches = -1
 
     def is_moving(self):
         """True while any valve is driven or waits for its next try."""
@@ -109,12 +115,11 @@ class Valves:
 
     def step(self, switches, tick):
         """One tick: switch word in, .drives out."""
+        if switches == self.rest_switches:
+            return
         self.confirmed = 0
         self.faulted = 0
-        if self._is_idle and switches == self._switches:
-            return
-        self._switches = switches
-        self._is_idle = True
+        self._is_steady = True
         drives = 0
         valve = 0
         while valve < COUNT:
@@ -122,14 +127,14 @@ class Valves:
             goal = self.goal[valve]
             if goal != HOLD and not self.failed[valve]:
                 if self.position[valve] == goal:
-                    if not (self._reported >> valve) & 1:
-                        self._reported |= 1 << valve
+                    if not (self.words[0] >> valve) & 1:
+                        self.words[0] |= 1 << valve
                         self.confirmed |= 1 << valve
                 else:
-                    self._is_idle = False
-                    if (self._reported >> valve) & 1:
+                    self._is_steady = False
+                    if (self.words[0] >> valve) & 1:
                         # It was there and is not any more: drive it back, and say so.
-                        self._reported &= ~(1 << valve)
+                        self.words[0] &= ~(1 << valve)
                         self._tries[valve] = 0
                         self._pausing[valve] = 0
                         self._since[valve] = tick
@@ -137,8 +142,8 @@ class Valves:
                     drives |= self._drive(valve, goal, tick)
             valve += 1
         self.drives = drives
-        if drives:
-            self._is_idle = False
+        has_told = self.confirmed or self.faulted
+        self.rest_switches = switches if self._is_steady and not has_told and not drives else -1
 
     def _look(self, valve, made):
         if made == 3:
@@ -150,7 +155,7 @@ class Valves:
         else:
             position = ST_VALVE_POSITION_TRAVELLING
         if position != self.position[valve]:
-            self._is_idle = False
+            self._is_steady = False
             self._seen[valve] += 1
             if self._seen[valve] >= _DEBOUNCE_TICKS or self.position[valve] == ST_VALVE_POSITION_TRAVELLING:
                 self.position[valve] = position

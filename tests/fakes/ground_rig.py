@@ -37,12 +37,19 @@ class Board(FlakyNor):
         self.rx_count = 0
         self.link: Any = None
         self.unique_id = b"emulated"
+        self.bench = 0
+        self.has_maintenance = True
+        self.left_for_maintenance = 0
         self.travel_ticks = 5
         self.stuck: set[int] = set()
         self._travel = [0] * 7
 
     def ticks_us(self) -> int:
         return 0
+
+    def leave_for_maintenance(self) -> bool:
+        self.left_for_maintenance += 1
+        return self.has_maintenance
 
     def move(self, word: int) -> None:
         for valve in range(7):

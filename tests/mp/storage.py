@@ -1,9 +1,13 @@
 """Saves records and marks counters with the heap locked, on a memory of byte arrays; prints how many succeeded and what is found after."""
 
+from array import array
+
 from micropython import heap_lock, heap_unlock
 
+from tcs.black_box import RECORDING, BlackBox
 from tcs.counter_log import CounterLog
-from tcs.store import KIND_SAFE_STATE, Store
+from tcs.events import Events
+from tcs.store import KIND_BLACK_BOX, KIND_SAFE_STATE, Store
 
 ROUNDS = 60
 
@@ -13,6 +17,9 @@ class Memory:
 
     def __init__(self):
         self.pages = [bytearray(b"\xff" * 256) for _ in range(256)]
+        self.counts = array("H", bytes(32))
+        self.switches = 0x1555
+        self.fresh = 0xFFFF
 
     def nor_read(self, sector, page, buffer):
         source = self.pages[sector * 16 + page]
@@ -42,6 +49,7 @@ class Memory:
 memory = Memory()
 store = Store(memory)
 counter = CounterLog(memory)
+box = BlackBox(store, memory, Events(4), 100, (array("i", bytes(64)), array("i", bytes(64)), array("i", bytes(64))))
 payload = bytearray(500)
 done = 0
 number = 0
@@ -52,5 +60,15 @@ while number < ROUNDS:
     store.tidy()
     counter.tidy()
     number += 1
+tick = 0
+while tick < 900:
+    box.step(0x4000, 0, 0, 2 if tick >= 200 else 0, tick)
+    if tick == 500:
+        box.trigger(0, tick)
+    if not box.save():
+        store.tidy()
+        box.look_again()
+    tick += 1
 heap_unlock()
+print(box.state == RECORDING, Store(memory).newest(KIND_BLACK_BOX)[1])
 print(done, Store(memory).newest(KIND_SAFE_STATE)[1], CounterLog(memory).value)

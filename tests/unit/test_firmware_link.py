@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import firmware
+from fakes.ground_rig import Board, Rig
 from isoloop.dictionary import load_dictionary
 from isoloop.flight.records import (
     KIND_CALIBRATION,
@@ -29,7 +30,7 @@ from tcs import cobs, crc, packet, tables  # noqa: E402
 from tcs.events import Events  # noqa: E402
 from tcs.link import MAX_PACKET, Link, budget_bytes  # noqa: E402
 from tcs.params import Params  # noqa: E402
-from tcs.store import Store  # noqa: E402
+from tcs.store import CALIBRATION_NONE, CALIBRATION_OK, Store  # noqa: E402
 from tcs.telemetry import FAST_S, Telemetry  # noqa: E402
 
 DICTIONARY = load_dictionary()
@@ -275,12 +276,55 @@ def test_entries_out_of_range_or_unknown_are_refused_one_by_one() -> None:
 def test_calibration_is_read_or_left_untouched() -> None:
     kinds, lows, highs = [9] * 16, [9] * 16, [9] * 16
     store = Store(NorBoard(Nor()))
-    assert not store.load_calibration(kinds, lows, highs)
+    assert store.load_calibration(kinds, lows, highs) == CALIBRATION_NONE
     assert kinds == lows == highs == [9] * 16
     store = Store(NorBoard(build_nor({}, CALIBRATION)))
-    assert store.load_calibration(kinds, lows, highs)
+    assert store.load_calibration(kinds, lows, highs) == CALIBRATION_OK
     assert kinds == [1] * 8 + [2] * 7 + [3]
     assert (lows[8], highs[8], highs[0]) == (-90_000, 90_000, 250_000)
+
+
+@pytest.mark.req("REQ-SEN-007")
+@pytest.mark.parametrize(
+    ("channel", "row"),
+    [
+        (0, (2, 0, 250_000)), (0, (9, 0, 1)), (15, (1, 0, 250_000)), (7, (2, 0, 250_000)), (8, (4, 0, 10)), (3, (1, 5, 5)), (3, (1, 6, 5)),
+        (4, (1, 0, 4_000_001)), (4, (1, -100_001, 5)), (4, (1, -(2**31), 2**31 - 1)), (9, (2, -180_001, 0)), (9, (2, 0, 180_001)),
+        (7, (4, 0, 2_500_001)),
+    ],
+)  # fmt: skip
+def test_calibration_that_makes_no_sense_is_refused_whole_and_its_channel_named(channel: int, row: tuple[int, int, int]) -> None:
+    rows = list(CALIBRATION)
+    rows[channel] = row
+    kinds, lows, highs = [9] * 16, [9] * 16, [9] * 16
+    assert Store(NorBoard(build_nor({}, rows))).load_calibration(kinds, lows, highs) == channel
+    assert kinds == lows == highs == [9] * 16
+    rows[channel] = (0, 0, 0)
+    assert Store(NorBoard(build_nor({}, rows))).load_calibration(kinds, lows, highs) == CALIBRATION_OK
+
+
+@pytest.mark.req("REQ-SEN-007")
+def test_refused_calibration_is_told_at_boot_and_the_board_file_s_spans_stand() -> None:
+    rows = list(CALIBRATION)
+    rows[5] = (1, 600_000, 0)
+    rig = Rig(Board())
+    rig.board.nor = build_nor({}, rows)
+    rig.boot()
+    ticks = iter(range(40))
+    data = bytearray()
+
+    def finish(word: int, fed: bool) -> None:
+        link = rig.app.link
+        count = link.drain(2048)
+        data.extend(link.buffer[link.drained_at : link.drained_at + count])
+
+    rig.board.sample = lambda: setattr(rig.board, "tick", next(ticks))  # type: ignore[attr-defined]
+    rig.board.finish = finish  # type: ignore[attr-defined]
+    with pytest.raises(StopIteration):
+        rig.app.run()
+    events = [report for report in LinkDecoder().feed(bytes(data)) if isinstance(report, EventReport)]
+    assert [report.texts(DICTIONARY) for report in events if report.event.name == "CALIBRATION_REFUSED"] == [{"channel": "p_rad2"}]
+    assert rig.app.sensing.value(0) == pytest.approx(118_000, abs=300)
 
 
 def test_record_of_another_kind_is_not_mistaken() -> None:

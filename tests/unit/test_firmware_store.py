@@ -282,4 +282,4 @@ def test_saving_allocates_nothing() -> None:
             [*command, str(script)],
             env={**os.environ, "MICROPYPATH": str(firmware.FIRMWARE)}, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
-        assert done.stdout.split() == ["120", "60", str(0x3FFFFF00 + 59)], done.stdout + done.stderr
+        assert done.stdout.split() == ["True", "2", "120", "60", str(0x3FFFFF00 + 59)], done.stdout + done.stderr

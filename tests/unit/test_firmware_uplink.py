@@ -254,7 +254,7 @@ def test_events_can_be_silenced_one_by_one() -> None:
     rig.send("event_disable", event="PUMP_COMMANDED")
     assert "PUMP_COMMANDED" not in events(rig.send("pump_off", ticks=10))
     (listed,) = [r for r in rig.send("events_disabled") if isinstance(r, AnswerReport)]
-    assert listed.values == (("event", DICTIONARY.events_by_name["PUMP_COMMANDED"].number),)
+    assert listed.values == (("event_number", DICTIONARY.events_by_name["PUMP_COMMANDED"].number),)
     rig.send("event_enable", event="PUMP_COMMANDED")
     assert "PUMP_COMMANDED" in events(rig.send("pump_on", ticks=10))
 
@@ -265,7 +265,7 @@ def test_time_reports_come_at_the_commanded_rate() -> None:
     rig.step(40 - rig.board.tick % 40)
     times = [r for r in rig.step(120) if isinstance(r, AnswerReport) and r.service == 9]
     assert len(times) == 3
-    assert {dict(r.values)["coarse_s"] % 4 for r in times} == {0}
+    assert {dict(r.values)["time_coarse_s"] % 4 for r in times} == {0}
 
 
 def test_monitor_reports_transitions_after_its_repetitions() -> None:
@@ -282,7 +282,7 @@ def test_monitor_reports_transitions_after_its_repetitions() -> None:
     values = dict(crossed[0].values)
     assert (values["monitor"], values["limit"], values["before"], values["after"]) == (2, 90_000, 1, 2)
     (setting,) = [r for r in rig.send("monitor_report", monitor=2) if isinstance(r, AnswerReport)]
-    assert dict(setting.values)["status"] == 2
+    assert dict(setting.values)["monitor_status"] == 2
     rig.send("monitor_disable", monitor=2)
     rig.board.levels[7] = 27793
     assert not [r for r in rig.step(80) if isinstance(r, AnswerReport)]

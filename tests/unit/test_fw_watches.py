@@ -13,6 +13,7 @@ from tcs import tables
 from tcs.cabin_watch import CabinWatch
 from tcs.data_path import TRUSTED, DataPath
 from tcs.diagnosis import Diagnosis
+from tcs.properties import middle
 from tcs.pump_watch import PumpWatch
 from tcs.sensing import Sensing
 
@@ -21,6 +22,8 @@ SETTLE_PERIODS = 25
 CONFIRM_PERIODS = 10
 COMP_PA = 118000
 HEAD_PA = 30000
+V_REF = 32760
+SPAN_PA = 250000
 
 
 def pump_after_settling():
@@ -69,9 +72,9 @@ def test_cabin_leak_is_called_when_the_fall_exceeds_the_limit_and_its_rate_is_ri
     watch = CabinWatch(parameters(cabin_drop_pa=500), PERIOD_MS)
     pressure = 101300
     for _ in range(300):
-        assert watch.step(pressure) is False
+        assert watch.step(pressure, V_REF) is False
     periods = 0
-    while not watch.step(pressure):
+    while not watch.step(pressure, V_REF):
         pressure -= 4  # 20 Pa/s
         periods += 1
         assert periods < 200
@@ -82,12 +85,123 @@ def test_cabin_leak_is_called_when_the_fall_exceeds_the_limit_and_its_rate_is_ri
 def test_cabin_weather_is_no_leak_and_the_alarm_comes_once() -> None:
     watch = CabinWatch(parameters(cabin_drop_pa=500), PERIOD_MS)
     for period in range(20000):
-        assert watch.step(101300 - period // 40) is False  # 0.125 Pa/s
+        assert watch.step(101300 - period // 40, V_REF) is False  # 0.125 Pa/s
     calls = 0
     for period in range(1000):
-        calls += 1 if watch.step(100800 - 20 * period) else 0
+        calls += 1 if watch.step(100800 - 20 * period, V_REF) else 0
     assert calls == 1
-    assert watch.step(UNKNOWN) is False
+    assert watch.step(UNKNOWN, V_REF) is False
+
+
+@pytest.mark.req("REQ-FDI-004")
+@pytest.mark.parametrize("step_ppm", [-20, 20, 200])
+def test_cabin_alarm_is_not_raised_by_a_supply_reference_that_drifts_alone(step_ppm) -> None:
+    watch = CabinWatch(parameters(cabin_drop_pa=500), PERIOD_MS, SPAN_PA)
+    for period in range(1500):
+        reading = 1000000 + min(50000, period * abs(step_ppm)) * (1 if step_ppm > 0 else -1)
+        p_pa = (101300 + SPAN_PA // 8) * 1000000 // reading - SPAN_PA // 8
+        assert watch.step(p_pa, V_REF * reading // 1000000) is False
+    assert watch.reference_disagrees == (step_ppm > 0)  # an upward drift reads as a fall
+
+
+@pytest.mark.req("REQ-FDI-004")
+def test_cabin_alarm_is_not_raised_by_a_supply_that_really_moves() -> None:
+    for direction in (-1, 1):
+        watch = CabinWatch(parameters(cabin_drop_pa=500), PERIOD_MS, SPAN_PA)
+        for period in range(1500):
+            assert watch.step(101300, V_REF + direction * period // 10) is False
+        assert not watch.reference_disagrees
+
+
+@pytest.mark.req("REQ-FDI-004")
+def test_cabin_leak_is_called_although_the_supply_reference_drifts_too() -> None:
+    watch = CabinWatch(parameters(cabin_drop_pa=500), PERIOD_MS, SPAN_PA)
+    calls = 0
+    for period in range(1500):
+        reading = 1000000 + period * 2
+        p_pa = (101300 - 4 * period + SPAN_PA // 8) * 1000000 // reading - SPAN_PA // 8
+        calls += watch.step(p_pa, V_REF * reading // 1000000)
+    assert calls == 1
+
+
+def rough(period, reach_pa):
+    """A fluctuation with no sign of its own."""
+    return (period * 7919 % 13 - 6) * reach_pa // 6
+
+
+@pytest.mark.req("REQ-FDI-005")
+def test_pump_that_cavitates_is_tripped_within_four_seconds() -> None:
+    watch = pump_after_settling()
+    tripped = -1
+    for period in range(30):
+        wave = rough(period, 6000)
+        watch.step(True, COMP_PA + 15000 + wave, COMP_PA, COMP_PA + 4000 + wave // 4)
+        if watch.trip >= 0 and tripped < 0:
+            tripped = period
+            assert watch.trip == tables.ST_PUMP_REASON_CAVITATION
+            assert watch.fault == tables.ST_PUMP_FAULT_UNSTEADY
+    assert 0 <= tripped * PERIOD_MS <= 4000
+
+
+@pytest.mark.req("REQ-FDI-005")
+@pytest.mark.parametrize("channel", ["pump", "compensator", "radiators", "all"])
+def test_no_single_channel_trips_the_pump_and_no_burst_does(channel) -> None:
+    watch = pump_after_settling()
+    for period in range(300):
+        wave = rough(period, 20000)
+        p_pump, p_comp, p_rad = COMP_PA + HEAD_PA, COMP_PA, COMP_PA + 9000
+        if channel in ("pump", "all"):
+            p_pump += wave
+        if channel in ("compensator", "all"):
+            p_comp += wave
+        if channel in ("radiators", "all"):
+            p_rad += wave
+        watch.step(True, p_pump, p_comp, p_rad)
+        assert watch.trip < 0
+
+
+@pytest.mark.req("REQ-FDI-005")
+def test_one_step_of_both_pressures_is_no_cavitation() -> None:
+    watch = pump_after_settling()
+    for period in range(100):
+        step = 100000 if period >= 20 else 0
+        watch.step(True, COMP_PA + HEAD_PA + step, COMP_PA, COMP_PA + 9000 + step)
+        assert watch.trip < 0
+
+
+@pytest.mark.req("REQ-FDI-005")
+@pytest.mark.parametrize(
+    ("p_comp", "votes", "suction_mc", "head_pa", "trips"),
+    [
+        (13000, 3, 20000, HEAD_PA, True),  # vapour 5.1 kPa, pump 8 kPa, noise 0.5 kPa
+        (14500, 3, 20000, HEAD_PA, False),
+        (14500, 3, 30000, HEAD_PA, True),  # vapour 8.3 kPa
+        (5000, 1, 20000, HEAD_PA, False),  # one sensor, and the pump makes its head
+        (5000, 1, 20000, 2000, True),
+        (5000, 2, UNKNOWN, HEAD_PA, False),
+        (UNKNOWN, 3, 20000, HEAD_PA, False),
+    ],
+)
+def test_low_suction_trips_the_pump_when_two_witnesses_see_it(p_comp, votes, suction_mc, head_pa, trips) -> None:
+    watch = PumpWatch(parameters(), PERIOD_MS)
+    base = COMP_PA if p_comp == UNKNOWN else p_comp
+    tripped = -1
+    for period in range(100):
+        watch.step(True, base + head_pa, p_comp, base + head_pa * 3 // 10, votes, suction_mc)
+        if watch.trip >= 0 and tripped < 0:
+            tripped = period
+            assert watch.trip == tables.ST_PUMP_REASON_LOW_SUCTION
+    assert (tripped >= 0) == trips
+    if trips and votes > 1:
+        assert CONFIRM_PERIODS - 1 <= tripped <= CONFIRM_PERIODS + 1
+
+
+@pytest.mark.parametrize(
+    ("three", "expected"),
+    [((1, 9, 5), 5), ((9, 9, 1), 9), ((UNKNOWN, 9, 5), 5), ((4, UNKNOWN, UNKNOWN), 4), ((UNKNOWN, UNKNOWN, UNKNOWN), UNKNOWN)],
+)
+def test_middle_of_three_outvotes_one(three, expected) -> None:
+    assert middle(*three) == expected
 
 
 @pytest.mark.parametrize("first", list(range(1, 8)))

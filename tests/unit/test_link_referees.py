@@ -13,15 +13,28 @@ from spacepackets.ecss import PusTc, PusTm
 
 from fakes.ground_rig import Rig, outcomes
 from isoloop import paths
-from isoloop.dictionary import load_dictionary
+from isoloop.dictionary import AnswerRow, load_dictionary
 from isoloop.flight import fly
 from isoloop.link import cobs
-from isoloop.link.decoder import AnswerReport, EventReport, LinkDecoder, ParameterReport, StructureReport, VerificationReport
+from isoloop.link.decoder import (
+    AnswerReport,
+    CapturesReport,
+    EventReport,
+    LinkDecoder,
+    ParameterReport,
+    PieceReport,
+    StructureReport,
+    VerificationReport,
+)
 from isoloop.link.packet import TelemetryPacket
 from isoloop.link.xtce import render_xtce
 from isoloop.schema import load_scenario
 
 DICTIONARY = load_dictionary()
+VERIFICATIONS = {row.subtype: row.name for row in DICTIONARY.answers if row.service == 1}
+PIECES = {row.subtype: row.name for row in DICTIONARY.answers if row.data_bytes}
+SHORT = ("ms21",)
+"""Built-in scenarios that fly in make test; all of them in make test-long."""
 TALK = """schema = "isoloop.scenario/1"
 name = "talk"
 duration_s = 25
@@ -30,6 +43,7 @@ duration_s = 25
     for number, (name, args) in enumerate(
         [
             ("ping", ""),
+            ("box_freeze", ""),
             ("valve_close", 'args = {valve = "rad2_in"}\n'),
             ("mode_set", 'args = {mode = "inhibited"}\n'),
             ("monitor_add", 'args = {monitor = 1, field = "p_pump_pa", low = 0, high = 10, repetitions = 1}\n'),
@@ -42,6 +56,8 @@ duration_s = 25
             ("report_once", 'args = {structure = "uplink"}\n'),
             ("report_once", 'args = {structure = "platform"}\n'),
             ("param_save", 'args = {slot = "prime", crc = 1}\n'),
+            ("box_report", ""),
+            ("box_downlink", "args = {capture = 1, first = 2, count = 3}\n"),
         ]
     )
 )
@@ -97,17 +113,30 @@ def assert_xtce_reads_the_same(link: bytes, xtce: Path) -> dict[str, int]:
             for row, value in zip(report.event.fields, report.values, strict=True):
                 assert values[f"{kind}_{row.name}"] == value
         elif isinstance(report, VerificationReport):
-            kind = f"verification_{report.subtype}"
+            kind = VERIFICATIONS[report.subtype]
             assert values[f"{kind}_request_id"] == report.packet_id
             assert values[f"{kind}_request_sequence_control"] & 0x3FFF == report.sequence
             if report.is_failure:
                 assert parsed[f"{kind}_reason"] == report.reason_name(DICTIONARY)
+            elif report.step is not None:
+                assert values[f"{kind}_step"] == report.step
         elif isinstance(report, ParameterReport):
             rows = bytes(values["parameter_values_rows"])
             assert rows == b"".join(n.to_bytes(2, "big") + v.to_bytes(4, "big", signed=True) for n, v in report.values)
+        elif isinstance(report, CapturesReport):
+            rows = bytes(values["captures_rows"])
+            assert len(rows) == 11 * values["captures_count"]
+            assert [int.from_bytes(rows[at : at + 4], "big") for at in range(0, len(rows), 11)] == [row.number for row in report.captures]
+        elif isinstance(report, PieceReport):
+            name = PIECES[bytes(raw)[8]]
+            assert (values[f"{name}_transaction"], values[f"{name}_part"]) == (report.transaction, report.number)
+            assert bytes(values[f"{name}_data"]) == report.data
         else:
             assert isinstance(report, AnswerReport)
             kind = f"{report.service},{report.subtype}"
+            name = next(row.name for row in DICTIONARY.answers if (row.service, row.subtype) == (report.service, report.subtype))
+            if report.service != 5:
+                assert {key: values[f"{name}_{key}"] for key, _ in report.values} == dict(report.values)
         seen[kind] = seen.get(kind, 0) + 1
     return seen
 
@@ -116,7 +145,7 @@ def assert_xtce_reads_the_same(link: bytes, xtce: Path) -> dict[str, int]:
 def test_space_packet_parser_reads_the_same_by_our_xtce(talk: bytes, xtce: Path) -> None:
     seen = assert_xtce_reads_the_same(talk, xtce)
     wanted = {"housekeeping", "platform", "uplink", "BOOT", "17,2", "12,9", "12,12", "9,2", "5,8", "ParameterReport"}
-    wanted |= {f"verification_{subtype}" for subtype in (1, 3, 4, 5, 7, 8)}
+    wanted |= {"CapturesReport", "PieceReport", *(VERIFICATIONS[subtype] for subtype in (1, 3, 4, 5, 7, 8))}
     assert wanted <= seen.keys()
 
 
@@ -131,29 +160,67 @@ def assert_spacepackets_reads_the_same(link: bytes) -> None:
         assert bytes(theirs.tm_data) == ours.data
 
 
-def assert_ccsdspy_reads_the_same(link: bytes) -> None:
-    structure = DICTIONARY.structures_by_name["housekeeping"]
-    packets = [p for p in packets_of(link) if p[7:9] == b"\x03\x19" and int.from_bytes(p[19:21], "big") == structure.number]
-    reports = [r for r in LinkDecoder().feed(link) if isinstance(r, StructureReport) and r.structure is structure]
+def listed(row: AnswerRow, fields: list[tuple[str, str]], rows: list[tuple[int, ...]]) -> tuple[str, list[tuple[str, str]], Any]:
+    """An answer with a list: a name for each length, its fields, its values."""
+    columns = [(f"r{at}_{field.name}", field.type) for at in range(len(rows)) for field in row.row]
+    return f"{row.name} {len(rows)}", fields + columns, (len(rows), *(value for values in rows for value in values))
+
+
+def assert_ccsdspy_reads_the_same(link: bytes) -> set[str]:
+    """Every structure, event and answer that is in this downlink, value by value; returns which there were."""
+    groups: dict[str, tuple[list[tuple[str, str]], list[bytes], list[Any]]] = {}
+    for packet in packets_of(link):
+        (report,) = LinkDecoder().feed(cobs.encode(packet) + b"\0")
+        if isinstance(report, StructureReport):
+            name, fields = report.structure.name, [("id", "u16"), *((f"v_{f.name}", f.type) for f in report.structure.fields)]
+            values: Any = (report.structure.number, *report.values)
+        elif isinstance(report, EventReport):
+            name, fields = report.event.name, [("id", "u16"), *((f"v_{f.name}", "i32") for f in report.event.fields)]
+            values = (report.event.number, *report.values)
+        else:
+            row = next(row for row in DICTIONARY.answers if (row.service, row.subtype) == (packet[7], packet[8]))
+            name, fields = row.name, [(f"v_{f.name}", f.type) for f in row.fields]
+            if isinstance(report, VerificationReport):
+                last = [part for part in (report.step, report.reason) if part is not None]
+                values = (report.packet_id, report.sequence | 0xC000, *last)
+            elif isinstance(report, PieceReport):
+                values = (report.transaction, report.number, *report.data)
+                fields += [(f"d_{at}", "u8") for at in range(row.data_bytes)]
+            elif isinstance(report, CapturesReport):
+                rows = [(c.number, c.dictionary_hash, c.trigger, c.trigger_tick) for c in report.captures]
+                name, fields, values = listed(row, fields, rows)
+            elif isinstance(report, ParameterReport):
+                name, fields, values = listed(row, fields, list(report.values))
+            elif row.row:
+                name, fields, values = listed(row, fields, [(number,) for _, number in report.values])
+            else:
+                values = tuple(value for _, value in report.values)
+        group = groups.setdefault(name, (fields, [], []))
+        group[1].append(packet)
+        group[2].append((round(report.time_ms), *values))
     kinds = {"u": "uint", "i": "int"}
-    head = {"pus": 8, "service": 8, "subtype": 8, "counter": 16, "destination": 16, "coarse": 32, "fine": 16, "id": 16}
-    fields = [ccsdspy.PacketField(name=name, data_type="uint", bit_length=bits) for name, bits in head.items()]
-    fields += [ccsdspy.PacketField(name=f"v_{f.name}", data_type=kinds[f.type[0]], bit_length=int(f.type[1:])) for f in structure.fields]
-    fields.append(ccsdspy.PacketField(name="crc", data_type="uint", bit_length=16))
-    table: Any = ccsdspy.FixedLength(fields).load(io.BytesIO(b"".join(packets)), include_primary_header=True)
-    assert len(reports) == len(packets) == len(table["coarse"])
-    for index, field in enumerate(structure.fields):
-        assert table[f"v_{field.name}"].tolist() == [report.values[index] for report in reports], field.name
+    head = {"pus": 8, "service": 8, "subtype": 8, "counter": 16, "destination": 16, "coarse": 32, "fine": 16}
+    for name, (fields, packets, expected) in groups.items():
+        layout = [ccsdspy.PacketField(name=key, data_type="uint", bit_length=bits) for key, bits in head.items()]
+        layout += [ccsdspy.PacketField(name=key, data_type=kinds[kind[0]], bit_length=int(kind[1:])) for key, kind in fields]
+        layout.append(ccsdspy.PacketField(name="crc", data_type="uint", bit_length=16))
+        table: Any = ccsdspy.FixedLength(layout).load(io.BytesIO(b"".join(packets)), include_primary_header=True)
+        times = [round(int(c) * 1000 + int(f) * 1000 / 65536) for c, f in zip(table["coarse"], table["fine"], strict=True)]
+        assert list(zip(times, *(table[key].tolist() for key, _ in fields), strict=True)) == expected, name
+    return set(groups)
 
 
 @pytest.mark.req("REQ-LNK-007")
 def test_spacepackets_and_ccsdspy_read_the_same(talk: bytes) -> None:
     assert_spacepackets_reads_the_same(talk)
-    assert_ccsdspy_reads_the_same(talk)
+    wanted = {"housekeeping", "platform", "uplink", "piece_first", "piece_between", "piece_last", "captures 1", "BOOT", "alive"}
+    assert wanted <= assert_ccsdspy_reads_the_same(talk)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", paths.builtin_names(paths.SCENARIOS_DIR))
+@pytest.mark.req("REQ-LNK-007")
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in paths.builtin_names(paths.SCENARIOS_DIR)]
+)
 def test_all_three_read_every_built_in_scenario_the_same(name: str, tmp_path: Path, xtce: Path) -> None:
     fly(load_scenario(name), "unix", tmp_path)
     link = (tmp_path / "link.bin").read_bytes()[:2_000_000]

@@ -113,7 +113,7 @@ def test_board_of_another_dictionary_is_refused_with_what_to_do(board: str) -> N
     with GroundLink(board) as link:
         ours = link.dictionary
         link.decoder.dictionary = dataclasses.replace(ours, states=ours.states[:-1])
-        with pytest.raises(UsageError, match=f"0x{ours.hash:04X}.*flash the board"):
+        with pytest.raises(UsageError, match=f"0x{ours.hash:04X}.*flash it with this version"):
             link.command("pump_off", timeout_s=10)
         link.decoder.dictionary = ours
         assert link.command("pump_on", timeout_s=10).is_completed

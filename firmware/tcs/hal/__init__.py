@@ -14,6 +14,8 @@ A board has:
   sample()       waits for the next tick and fills the above
   finish(drive_word, fed)
                  drives the valves and the pump, feeds the watchdog when `fed`, hands the UART its bytes of this tick
+  leave_for_maintenance()
+                 True: a few ticks from now the board resets and starts neither application nor watchdog; False: it cannot
   last_words(error)
                  the application has ended with this exception: valves stay where they are, the traceback goes where somebody may see it
   ticks_us()     clock for measuring a cycle; on lockstep targets it stands still between ticks

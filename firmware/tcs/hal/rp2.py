@@ -6,9 +6,9 @@ import time
 from array import array
 
 import machine
-import rp2
 from micropython import const
 
+from tcs.hal import rp2_nor, rp2_usb
 from tcs.hal.rp2_adc import convert
 from tcs.tables import ST_RESET_CAUSE_COMMAND, ST_RESET_CAUSE_POWER_ON, ST_RESET_CAUSE_WATCHDOG
 
@@ -23,11 +23,29 @@ _IOCTL_ERASE = const(6)
 _SCRATCH = const(0x4005800C)  # watchdog scratch registers 0..2: kept over every reset but power-on
 _CLOCK_MARK = const(0x2C4C4B21)
 _COMMAND_MARK = const(0x2C4C4B22)
+_MAINTENANCE_MARK = const(0x2C4C4B23)
+_LEAVE_TICKS = const(4)  # a tick of 100 ms carries 1152 bytes: the reports that are on their way get out
+
+FLY = const(0)
+MAINTENANCE = const(1)  # neither application nor watchdog, the REPL free
+BENCH = const(2)
 
 
-def is_strapped(pins):
-    """True when the strap asks for maintenance: neither application nor watchdog, the REPL free. Read before the board is made."""
-    return machine.Pin(pins.STRAP, machine.Pin.IN, machine.Pin.PULL_UP).value() == 0
+def way_to_boot(pins):
+    """FLY, MAINTENANCE or BENCH: by straps, and by what the firmware was told before this reset. Read once, before the board is made."""
+    is_told = _is_warm() and machine.mem32[_SCRATCH + 8] == _MAINTENANCE_MARK
+    if is_told:
+        machine.mem32[_SCRATCH + 8] = _COMMAND_MARK  # the next reset flies again
+    if is_told or _is_low(pins.STRAP):
+        return MAINTENANCE
+    return BENCH if pins.BENCH_STRAP is not None and _is_low(pins.BENCH_STRAP) else FLY
+
+
+def enter_maintenance():
+    """Reset into maintenance, now. Whatever the valves' drives are ends with the reset."""
+    machine.mem32[_SCRATCH + 4] = _CLOCK_MARK
+    machine.mem32[_SCRATCH + 8] = _MAINTENANCE_MARK
+    machine.reset()
 
 
 class Rp2Board:
@@ -45,6 +63,7 @@ class Rp2Board:
         self.rx_count = 0
         self.link = None
         self.unique_id = machine.unique_id()
+        self.bench = 0
         self._front_end = _front_end(pins)
         self.fresh = 0
         for channel in pins.MUX_CHANNELS + pins.DIRECT_CHANNELS:
@@ -62,7 +81,9 @@ class Rp2Board:
         self._seen = bytearray(2)
         self._driven = -1  # no transfer yet
         self._uart = machine.UART(pins.UART, tx=pin(pins.UART_TX), rx=pin(pins.UART_RX))
-        self._flash = rp2.Flash(start=pins.NOR_OFFSET, len=pins.NOR_BYTES)
+        self._flash, self._blocks = rp2_nor.make_nor(pins)
+        self._usb = rp2_usb.UsbLink() if pins.LINK_ON_USB else None
+        self._leave_in = -1
         self._watchdog = None
         self._tick_ms = 0
         self._next_ms = 0
@@ -73,6 +94,8 @@ class Rp2Board:
         self._tick_ms = tick_ms
         self._uart.init(baudrate=baud, timeout=0, txbuf=_SERIAL_BYTES, rxbuf=_SERIAL_BYTES)
         self._watchdog = machine.WDT(timeout=_WATCHDOG_MS)
+        if self._usb is not None:
+            self._usb.begin()
 
     def sample(self):
         """Sleep until the next tick, then convert every channel and take what came up the UART. Allocation-free.
@@ -95,8 +118,10 @@ class Rp2Board:
         if self._driven < 0:
             self._driven = 0
             self._exchange(0)  # shifted, not latched: it only reads
-        count = self._uart.readinto(self.rx)
-        self.rx_count = count or 0
+        count = self._uart.readinto(self.rx) or 0
+        if self._usb is not None:
+            count = self._usb.read(self.rx, count)
+        self.rx_count = count
 
     def finish(self, drive_word, fed):
         """One transfer: drives out, end switches in (for the next tick). Then watchdog and downlink. Allocation-free."""
@@ -117,13 +142,29 @@ class Rp2Board:
         count = link.drain(_SERIAL_BYTES)
         if count:
             self._uart.write(link.buffer, link.drained_at, count)
+            if self._usb is not None:
+                self._usb.write(link.buffer, link.drained_at, count)
+        if self._leave_in >= 0:
+            if self._leave_in == 0:
+                self._enable.value(1)
+                enter_maintenance()
+            self._leave_in -= 1
+
+    def leave_for_maintenance(self):
+        """See tcs.hal."""
+        self._leave_in = _LEAVE_TICKS
+        return True
 
     def last_words(self, error):
-        """Leave every valve where it is and tell the UART, as text between delimiters, what has happened. The watchdog's bite follows."""
+        """Leave every valve where it is and tell the link, as text between delimiters, what has happened. The watchdog's bite follows."""
         self._enable.value(1)
         text = io.BytesIO()
         sys.print_exception(error, text)
-        self._uart.write(b"\x00" + text.getvalue() + b"\x00")
+        told = b"\x00" + text.getvalue() + b"\x00"
+        self._uart.write(told)
+        if self._usb is not None:
+            self._usb.write(told, 0, len(told))
+            self._usb.end()
 
     def ticks_us(self):
         """Clock for measuring a cycle; it wraps as time.ticks_us."""
@@ -131,15 +172,15 @@ class Rp2Board:
 
     def nor_read(self, sector, page, buffer):
         """Read a page of 256 bytes into buffer."""
-        self._flash.readblocks(sector, _whole_page(buffer), page * _PAGE_SIZE)
+        self._flash.readblocks(self._blocks[sector], _whole_page(buffer), page * _PAGE_SIZE)
 
     def nor_program(self, sector, page, buffer):
         """Clear the bits of a page that are clear in buffer, 256 bytes."""
-        self._flash.writeblocks(sector, _whole_page(buffer), page * _PAGE_SIZE)
+        self._flash.writeblocks(self._blocks[sector], _whole_page(buffer), page * _PAGE_SIZE)
 
     def nor_erase(self, sector):
         """Set every bit of a sector. The processor stands still for 45 ms, at worst 400 ms."""
-        self._flash.ioctl(_IOCTL_ERASE, sector)
+        self._flash.ioctl(_IOCTL_ERASE, self._blocks[sector])
 
     def _start(self):
         # The system wakes sleepers on whole milliseconds: begin on one, and every later tick is one.
@@ -171,10 +212,19 @@ def reset(board):
 def _reset_cause():
     # A brown-out looks like a power-on to this chip.
     cause = ST_RESET_CAUSE_POWER_ON
-    if machine.reset_cause() == machine.WDT_RESET and machine.mem32[_SCRATCH + 4] == _CLOCK_MARK:
+    if _is_warm():
         cause = ST_RESET_CAUSE_COMMAND if machine.mem32[_SCRATCH + 8] == _COMMAND_MARK else ST_RESET_CAUSE_WATCHDOG
     machine.mem32[_SCRATCH + 8] = 0
     return cause
+
+
+def _is_warm():
+    """True after a reset that was no power-on: the scratch registers hold what was written."""
+    return machine.reset_cause() == machine.WDT_RESET and machine.mem32[_SCRATCH + 4] == _CLOCK_MARK
+
+
+def _is_low(gpio):
+    return machine.Pin(gpio, machine.Pin.IN, machine.Pin.PULL_UP).value() == 0
 
 
 def _keep_clock(tick):

@@ -33,6 +33,7 @@ class UnixBoard:
         self.rx_count = 0
         self.link = None
         self.unique_id = b"emulated"
+        self.bench = 0
         self._is_ready = False
         self._head = array("H", bytes(_HEAD_SIZE))
         self._answer = array("H", bytes(_ANSWER_SIZE))
@@ -69,6 +70,10 @@ class UnixBoard:
         self._send(_DONE, count, drive_word, _FED if fed else 0)
         if count:
             self._write(link.buffer, link.drained_at, count)
+
+    def leave_for_maintenance(self):
+        """There is nothing to flash here."""
+        return False
 
     def last_words(self, error):
         """The interpreter's own traceback is the record."""

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 from isoloop.kernels import compiled, firmware
-
-_KERNELS_OF = {
-    "sensing": {"sk": "sensing_kernel", "pk": "pressure_kernel"},
-    "inventory": {"ik": "inventory_kernel", "nk": "neighbours_kernel", "sk": "sensing_kernel"},
-    "standing": {"ek": "standing_kernel", "lk": "leak_rate_kernel"},
-    "detector": {"dk": "detector_kernel", "lk": "leak_rate_kernel"},
-    "leak_rate": {"lk": "leak_rate_kernel"},
-}
 
 
 @cache
@@ -26,6 +19,9 @@ def stage(name: str) -> Any:
         raise ImportError(f"no flight stage {name} at {path}")
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for alias, kernel in _KERNELS_OF[name].items():
-        setattr(module, alias, compiled(kernel))
+    for key, value in list(vars(module).items()):
+        home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+        if home.startswith("tcs.") and home.endswith("_kernel"):
+            kernel = compiled(home.removeprefix("tcs."))
+            setattr(module, key, kernel if isinstance(value, ModuleType) else getattr(kernel, key))
     return module

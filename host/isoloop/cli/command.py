@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isoloop.dictionary import Dictionary
 from isoloop.errors import EXIT_EXPECTATION, EXIT_OK, EXIT_TARGET, UsageError
+
+if TYPE_CHECKING:
+    from isoloop.link.telecommand import Credentials
 
 
 def command(port: str, name: str, pairs: Sequence[str], timeout_s: float, key: Path | None, baud: int) -> int:
@@ -21,7 +25,9 @@ def command(port: str, name: str, pairs: Sequence[str], timeout_s: float, key: P
 
     arguments = dict(_pair(text) for text in pairs)
     _check(name, arguments)
-    with GroundLink(port, baud, find_credentials(key), timeout_s=timeout_s) as link:
+    credentials = find_credentials(key)
+    _read_keys(name, arguments, credentials)
+    with GroundLink(port, baud, credentials, timeout_s=timeout_s) as link:
         outcome = link.command(name, arguments, timeout_s)
         for stage in outcome.stages:
             reason = f": {stage.reason_name(link.dictionary)}" if stage.is_failure else ""
@@ -50,6 +56,23 @@ def answer_lines(report: object, dictionary: Dictionary) -> list[str]:
     return []
 
 
+def _read_keys(name: str, arguments: dict[str, str], credentials: Credentials) -> None:
+    """Put the key of a key file where an argument names one as @FILE: a key does not belong on a command line."""
+    from isoloop.dictionary import load_dictionary
+    from isoloop.link.keys import read_key
+
+    for arg in load_dictionary().telecommands_by_name[name].args:
+        text = arguments.get(arg.name, "")
+        if not text.startswith("@"):
+            continue
+        if not arg.is_key:
+            raise UsageError(f"{name}: {arg.name} is no key: @FILE means nothing here")
+        found = read_key(Path(text[1:]))
+        if found.board_id != credentials.board_id:
+            raise UsageError(f"{text[1:]} is a key of board {found.board_id.hex()}, and board {credentials.board_id.hex()} is commanded")
+        arguments[arg.name] = found.key.hex()
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, mark, value = text.partition("=")
     if not mark or not name or not value:
@@ -60,12 +83,12 @@ def _pair(text: str) -> tuple[str, str]:
 def _check(name: str, arguments: dict[str, str]) -> None:
     """Refuse what is wrong before a port is opened."""
     from isoloop.dictionary import load_dictionary
-    from isoloop.link.telecommand import CommandError, resolve_arguments
+    from isoloop.link.telecommand import KEY_BYTES, CommandError, resolve_arguments
 
     rows = load_dictionary().telecommands_by_name
     if name not in rows:
         raise UsageError(f"there is no telecommand '{name}'; there is {', '.join(rows)}")
     try:
-        resolve_arguments(rows[name], arguments)
+        resolve_arguments(rows[name], {arg: "00" * KEY_BYTES if text.startswith("@") else text for arg, text in arguments.items()})
     except CommandError as refusal:
         raise UsageError(str(refusal)) from None

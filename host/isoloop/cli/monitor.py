@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from isoloop.cli.command import answer_lines
 from isoloop.dictionary import Dictionary, Field
 from isoloop.dictionary.model import UNKNOWN_BY_TYPE
-from isoloop.errors import EXIT_OK, UsageError
-from isoloop.link.decoder import STAGES, EventReport, LinkDecoder, LinkStatistics, Report, StructureReport, VerificationReport
+from isoloop.errors import EXIT_OK, InputError, UsageError
+from isoloop.link.decoder import STAGES, EventReport, LinkDecoder, LinkStatistics, Report, StructureReport, VerificationReport, refusal
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -81,6 +81,9 @@ def _from_log(path: Path, view: View) -> Iterator[list[Report]]:
     for _, direction, data in read_log(path):
         if direction == "<":
             yield decoder.feed(data)
+            if decoder.foreign_hash is not None:
+                text = refusal("what was recorded comes from a firmware that", decoder.foreign_hash, decoder.dictionary.hash)
+                raise InputError(path, None, None, text)
 
 
 class View:

@@ -1,9 +1,22 @@
 """The one table of parameters, events, telemetry fields and states, and what is generated from it."""
 
 from isoloop.dictionary.loader import DictionaryError, load_dictionary, parse_dictionary
-from isoloop.dictionary.model import Argument, Dictionary, Event, EventField, Field, Parameter, State, Structure, Telecommand
+from isoloop.dictionary.model import (
+    AnswerRow,
+    Argument,
+    Dictionary,
+    Event,
+    EventField,
+    Field,
+    Parameter,
+    ReportField,
+    State,
+    Structure,
+    Telecommand,
+)
 
 __all__ = [
+    "AnswerRow",
     "Argument",
     "Dictionary",
     "DictionaryError",
@@ -11,6 +24,7 @@ __all__ = [
     "EventField",
     "Field",
     "Parameter",
+    "ReportField",
     "State",
     "Structure",
     "Telecommand",

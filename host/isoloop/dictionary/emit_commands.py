@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isoloop.dictionary.emit_firmware import wrapped
-from isoloop.dictionary.model import HAZARDS, TYPE_CODES, Dictionary
+from isoloop.dictionary.model import HAZARDS, KEY_CODE, TYPE_CODES, Dictionary
 
 _HEAD = '''"""Telecommands of the dictionary: number, key, arguments and their ranges, in parallel tuples.
 
@@ -26,7 +26,11 @@ def render_command_table(dictionary: Dictionary) -> str:
     lines += wrapped("TC_HAZARDS", [HAZARDS.index(row.hazardous) for row in rows])
     lines += ["", "# Arguments of telecommand i: TC_FIRST_ARG[i] up to TC_FIRST_ARG[i + 1]."]
     lines += wrapped("TC_FIRST_ARG", firsts)
-    lines += [f'ARG_TYPES = b"{"".join(TYPE_CODES[arg.type] for arg in args)}"']
+    lines += [f'ARG_TYPES = b"{"".join(KEY_CODE if arg.is_key else TYPE_CODES[arg.type] for arg in args)}"']
     lines += wrapped("ARG_MINS", [arg.min for arg in args])
     lines += wrapped("ARG_MAXS", [arg.max for arg in args])
+    lines += ["", "# Formats of the reports that answer, and of a row of those that are lists."]
+    for row in dictionary.answers:
+        lines += [f'AF_{row.name.upper()} = "{row.struct_format}"'] if row.fields else []
+        lines += [f'AF_{row.name.upper()}_ROW = "{row.row_format}"'] if row.row else []
     return "\n".join(lines) + "\n"

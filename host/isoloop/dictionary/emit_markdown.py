@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from isoloop.dictionary.model import Argument, Dictionary
+from isoloop.dictionary.model import AnswerRow, Argument, Dictionary, Field, ReportField
 
 _INTRO = """# Dictionary
 
@@ -50,13 +50,20 @@ def render_markdown(dictionary: Dictionary) -> str:
             ),
         )
     )
+    parts.append("## Answers\n\nReports that answer telecommands. A list has its row as often as `count` says.\n")
+    parts.append(
+        _table(
+            ("name", "service", "values", "what"),
+            ((a.name, f"{a.service},{a.subtype}", _answer_values(a), a.text) for a in dictionary.answers),
+        )
+    )
     for structure in dictionary.structures:
         parts.append(f"## Structure {structure.number}: {structure.name}\n\n{structure.text}\n")
         parts.append(
             _table(
-                ("field", "type", "unit", "nullable", "what"),
+                ("field", "type", "unit", "nullable", "limits", "what"),
                 (
-                    (f"`{f.name}`", f.type, f"[{f.enum}](#{f.enum})" if f.enum else f.unit, "yes" if f.nullable else "", f.text)
+                    (f"`{f.name}`", f.type, f"[{f.enum}](#{f.enum})" if f.enum else f.unit, "yes" if f.nullable else "", _limits(f), f.text)
                     for f in structure.fields
                 ),
             )
@@ -70,7 +77,22 @@ def render_markdown(dictionary: Dictionary) -> str:
     return "\n".join(parts)
 
 
+def _limits(row: Field) -> str:
+    return "" if row.low is None and row.high is None else f"{'' if row.low is None else row.low}..{'' if row.high is None else row.high}"
+
+
+def _answer_values(row: AnswerRow) -> str:
+    def listed(fields: Iterable[ReportField]) -> str:
+        return ", ".join(f"`{field.name}` ({f'[{field.enum}](#{field.enum})' if field.enum else field.type})" for field in fields)
+
+    parts = [listed(row.fields)] if row.fields else []
+    parts += [f"each: {listed(row.row)}"] if row.row else []
+    return "; ".join([*parts, *([f"{row.data_bytes} bytes"] if row.data_bytes else [])])
+
+
 def _argument(arg: Argument) -> str:
+    if arg.is_key:
+        return f"`{arg.name}` (32 bytes, wrapped)"
     if arg.enum:
         return f"`{arg.name}` ({arg.type}, [{arg.enum}](#{arg.enum}))"
     if arg.ref:

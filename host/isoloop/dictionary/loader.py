@@ -13,17 +13,21 @@ from isoloop.dictionary.model import (
     HAZARDS,
     INT_MAX,
     INT_MIN,
+    KEY_TYPE,
     REFERENCES,
+    REPORT_CODES,
     SEVERITIES,
     TYPE_CODES,
     TYPE_RANGES,
     UNKNOWN_BY_TYPE,
+    AnswerRow,
     Argument,
     Dictionary,
     Event,
     EventField,
     Field,
     Parameter,
+    ReportField,
     State,
     Structure,
     Telecommand,
@@ -32,8 +36,8 @@ from isoloop.dictionary.model import (
 SCHEMA = "isoloop.dictionary/1"
 _LOWER = re.compile(r"[a-z][a-z0-9_]*\Z")
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]*\Z")
-_TABLES = {"schema", "parameter", "event", "structure", "field", "state", "telecommand"}
-_OPTIONAL = {"enum", "nullable", "function", "ref"}
+_TABLES = {"schema", "parameter", "event", "structure", "field", "state", "telecommand", "answer"}
+_OPTIONAL = {"enum", "nullable", "function", "ref", "low", "high", "data_bytes"}
 _FILES = ("table.toml", "commands.toml")
 
 
@@ -68,7 +72,8 @@ def parse_dictionary(*texts: str) -> Dictionary:
     fields = tuple(Field(**_row(Field, raw, "field")) for raw in table.get("field", []))
     structures = tuple(_structure(raw, fields) for raw in table.get("structure", []))
     telecommands = tuple(_telecommand(raw) for raw in table.get("telecommand", []))
-    dictionary = Dictionary(parameters, events, structures, states, telecommands)
+    answers = tuple(_answer(raw) for raw in table.get("answer", []))
+    dictionary = Dictionary(parameters, events, structures, states, telecommands, answers)
     _check(dictionary, fields)
     return dictionary
 
@@ -76,8 +81,8 @@ def parse_dictionary(*texts: str) -> Dictionary:
 def _row(kind: type, raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The row's values by name, with exactly the keys and types of its class."""
     label = f"{where} {raw.get('name', raw.get('number', '?'))}"
-    wanted = {name: hint for name, hint in kind.__annotations__.items() if name not in ("fields", "args")}
-    for key in raw.keys() - wanted.keys() - {"fields", "args"}:
+    wanted = {name: hint for name, hint in kind.__annotations__.items() if name not in ("fields", "args", "row")}
+    for key in raw.keys() - wanted.keys() - {"fields", "args", "row"}:
         raise DictionaryError(f"{label}: unknown key {key}")
     for key, hint in wanted.items():
         if key not in raw:
@@ -103,6 +108,17 @@ def _telecommand(raw: Mapping[str, Any]) -> Telecommand:
     if not isinstance(args, list):
         raise DictionaryError(f"{label}: args is not a list")
     return Telecommand(**_row(Telecommand, raw, "telecommand"), args=tuple(Argument(**_row(Argument, arg, "argument")) for arg in args))
+
+
+def _answer(raw: Mapping[str, Any]) -> AnswerRow:
+    label = f"answer {raw.get('name', '?')}"
+    lists = {}
+    for key in ("fields", "row"):
+        rows = raw.get(key, [])
+        if not isinstance(rows, list):
+            raise DictionaryError(f"{label}: {key} is not a list")
+        lists[key] = tuple(ReportField(**_row(ReportField, row, f"{label} field")) for row in rows)
+    return AnswerRow(**_row(AnswerRow, raw, "answer"), fields=lists["fields"], row=lists["row"])
 
 
 def _structure(raw: Mapping[str, Any], fields: Iterable[Field]) -> Structure:
@@ -131,6 +147,10 @@ def _check(dictionary: Dictionary, fields: tuple[Field, ...]) -> None:
     _check_unique("telecommand", ((row.service, row.subtype, row.function) for row in dictionary.telecommands))
     for telecommand in dictionary.telecommands:
         _check_telecommand(telecommand, dictionary)
+    _check_unique("answer name", (row.name for row in dictionary.answers))
+    _check_unique("answer", ((row.service, row.subtype) for row in dictionary.answers))
+    for answer in dictionary.answers:
+        _check_answer(answer, dictionary)
     for state in dictionary.states:
         _check_name(state.group, _LOWER, f"state group {state.group}")
         _check_name(state.name, _LOWER, f"state {state.group}.{state.name}")
@@ -178,8 +198,10 @@ def _check_telecommand(row: Telecommand, dictionary: Dictionary) -> None:
     for arg in row.args:
         where = f"{label} argument {arg.name}"
         _check_name(arg.name, _LOWER, where)
+        if arg.is_key:
+            continue
         if arg.type not in TYPE_CODES:
-            raise DictionaryError(f"{where}: type {arg.type} is not one of {', '.join(TYPE_CODES)}")
+            raise DictionaryError(f"{where}: type {arg.type} is not one of {', '.join(TYPE_CODES)}, {KEY_TYPE}")
         low, high = TYPE_RANGES[arg.type]
         if not low <= arg.min <= arg.max <= high:
             raise DictionaryError(f"{where}: min..max is empty or leaves its type")
@@ -195,9 +217,29 @@ def _check_field(row: Field, dictionary: Dictionary) -> None:
         raise DictionaryError(f"{label}: there is no structure {row.structure}")
     if row.type not in TYPE_CODES:
         raise DictionaryError(f"{label}: type {row.type} is not one of {', '.join(TYPE_CODES)}")
+    if row.low is not None or row.high is not None:
+        least, most = TYPE_RANGES[row.type]
+        low, high = least if row.low is None else row.low, most if row.high is None else row.high
+        if row.enum is not None or not least <= low < high <= most:
+            raise DictionaryError(f"{label}: low..high is empty, leaves its type, or limits a state")
     _check_group(row.enum, label, dictionary)
     if row.enum is not None and row.nullable and UNKNOWN_BY_TYPE[row.type] in dictionary.groups[row.enum]:
         raise DictionaryError(f"{label}: a state of group {row.enum} has the number that means unknown")
+
+
+def _check_answer(row: AnswerRow, dictionary: Dictionary) -> None:
+    label = f"answer {row.name}"
+    _check_name(row.name, _LOWER, label)
+    if not (1 <= row.service <= 0xFF and 1 <= row.subtype <= 0xFF and 0 <= row.data_bytes <= 0xFF + 1):
+        raise DictionaryError(f"{label}: service or subtype is outside 1..255, or data_bytes outside 0..256")
+    if row.row and (not row.fields or (row.fields[-1].name, row.fields[-1].type) != ("count", "u8")):
+        raise DictionaryError(f"{label}: a list follows a last field named count of type u8")
+    _check_unique(f"{label} field", (field.name for field in (*row.fields, *row.row)))
+    for field in (*row.fields, *row.row):
+        _check_name(field.name, _LOWER, f"{label} field {field.name}")
+        if field.type not in REPORT_CODES:
+            raise DictionaryError(f"{label} field {field.name}: type {field.type} is not one of {', '.join(REPORT_CODES)}")
+        _check_group(field.enum, f"{label} field {field.name}", dictionary)
 
 
 def _check_group(group: str | None, label: str, dictionary: Dictionary) -> None:

@@ -18,6 +18,10 @@ TYPE_RANGES: dict[str, tuple[int, int]] = {
     "i32": (INT_MIN, INT_MAX),
 }
 TYPE_CODES: dict[str, str] = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "i32": "i"}
+KEY_TYPE = "key"
+KEY_CODE = "s"
+"""Type of an argument that is a command key of 32 bytes, and its code in the firmware's table. It travels wrapped in the key before it."""
+REPORT_CODES: dict[str, str] = {**TYPE_CODES, "u32": "I"}
 UNKNOWN_BY_TYPE: dict[str, int] = {"u8": 0xFF, "i8": -0x80, "u16": 0xFFFF, "i16": -0x8000, "i32": INT_MIN}
 SEVERITIES: dict[str, int] = {"info": 1, "low": 2, "medium": 3, "high": 4}
 """Severity to subtype of PUS service 5."""
@@ -64,7 +68,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Field:
-    """One value of a housekeeping structure; wire order is table order."""
+    """One value of a housekeeping structure; wire order is table order. Outside low..high a person should look at it."""
 
     structure: str
     name: str
@@ -73,6 +77,13 @@ class Field:
     text: str
     enum: str | None = None
     nullable: bool = False
+    low: int | None = None
+    high: int | None = None
+
+    @property
+    def unknown(self) -> int | None:
+        """The value that means unknown; None when it always has one."""
+        return UNKNOWN_BY_TYPE[self.type] if self.nullable or self.type == "i32" else None
 
 
 @dataclass(frozen=True)
@@ -112,9 +123,19 @@ class Argument:
     ref: str | None = None
 
     @property
+    def is_key(self) -> bool:
+        """Not a number but a key."""
+        return self.type == KEY_TYPE
+
+    @property
     def is_fixed(self) -> bool:
         """It can have one value only, which nobody needs to give."""
         return self.min == self.max
+
+    @property
+    def struct_code(self) -> str:
+        """Its format for `struct`."""
+        return "32s" if self.is_key else TYPE_CODES[self.type]
 
 
 @dataclass(frozen=True)
@@ -133,7 +154,44 @@ class Telecommand:
     @property
     def struct_format(self) -> str:
         """Format of the arguments for `struct`, big-endian, the function number among them."""
-        return ">" + ("B" if self.function is not None else "") + "".join(TYPE_CODES[arg.type] for arg in self.args)
+        return ">" + ("B" if self.function is not None else "") + "".join(arg.struct_code for arg in self.args)
+
+
+@dataclass(frozen=True)
+class ReportField:
+    """One value of a report that answers a telecommand."""
+
+    name: str
+    type: str
+    enum: str | None = None
+
+
+@dataclass(frozen=True)
+class AnswerRow:
+    """One report that answers a telecommand: PUS service and subtype, values in wire order.
+
+    Attributes:
+        row: values that come as often as the first field (`count`, u8) says; none: no list.
+        data_bytes: bytes of a block behind the values.
+    """
+
+    name: str
+    service: int
+    subtype: int
+    text: str
+    fields: tuple[ReportField, ...]
+    row: tuple[ReportField, ...] = ()
+    data_bytes: int = 0
+
+    @property
+    def struct_format(self) -> str:
+        """Format of the values for `struct`, big-endian, without rows and block."""
+        return ">" + "".join(REPORT_CODES[field.type] for field in self.fields)
+
+    @property
+    def row_format(self) -> str:
+        """Format of one row of the list."""
+        return ">" + "".join(REPORT_CODES[field.type] for field in self.row)
 
 
 @dataclass(frozen=True)
@@ -145,6 +203,7 @@ class Dictionary:
     structures: tuple[Structure, ...]
     states: tuple[State, ...]
     telecommands: tuple[Telecommand, ...] = ()
+    answers: tuple[AnswerRow, ...] = ()
 
     @cached_property
     def telecommands_by_name(self) -> dict[str, Telecommand]:
@@ -211,6 +270,7 @@ class Dictionary:
             "events": [[e.number, e.name, e.severity, [f.name for f in e.fields]] for e in self.events],
             "structures": [[s.number, s.name, [[f.name, f.type, f.nullable] for f in s.fields]] for s in self.structures],
             "states": [[s.group, s.number, s.name] for s in self.states],
+            "answers": [[a.name, a.service, a.subtype, a.struct_format, a.row_format, a.data_bytes] for a in self.answers],
             "telecommands": [[t.number, t.service, t.subtype, t.function, [[a.name, a.type] for a in t.args]] for t in self.telecommands],
         }
         return crc16_ccitt_false(json.dumps(shape, separators=(",", ":")).encode())

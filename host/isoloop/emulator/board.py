@@ -36,6 +36,7 @@ class Wiring:
         latch: 74HC595 storage clock (takes over on the rising edge) and 74HC165 load (loads while low).
         enable: output enable of the 595s, active low and pulled high.
         strap: low at boot means maintenance; pulled high.
+        bench_strap: low at boot means the bench; pulled high. None: not there.
     """
 
     select: tuple[int, int, int, int]
@@ -45,11 +46,13 @@ class Wiring:
     strap: int
     multiplexed: tuple[int, ...] = (0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
     direct: tuple[int, ...] = (1, 2)
+    bench_strap: int | None = None
 
     @classmethod
     def of_board_file(cls, pins: Any) -> Wiring:
         """The wiring that a board file of the firmware names."""
-        return cls(pins.MUX_SELECT, pins.SPI, pins.LATCH, pins.ENABLE, pins.STRAP, pins.MUX_CHANNELS, pins.DIRECT_CHANNELS)
+        lines = (pins.MUX_SELECT, pins.SPI, pins.LATCH, pins.ENABLE, pins.STRAP)
+        return cls(*lines, pins.MUX_CHANNELS, pins.DIRECT_CHANNELS, pins.BENCH_STRAP)
 
 
 class Board:
@@ -94,6 +97,8 @@ class Board:
         self._gpio[wiring.latch].add_listener(self._on_latch)
         self._gpio[wiring.enable].add_listener(self._on_enable)
         self._gpio[wiring.strap].set_input_value(True)
+        if wiring.bench_strap is not None:
+            self._gpio[wiring.bench_strap].set_input_value(True)
 
     @property
     def drive_word(self) -> int:
@@ -103,6 +108,11 @@ class Board:
     def set_strap(self, *, is_low: bool) -> None:
         """Close or open the maintenance strap."""
         self._gpio[self._wiring.strap].set_input_value(not is_low)
+
+    def set_bench_strap(self, *, is_low: bool) -> None:
+        """Close or open the bench strap."""
+        assert self._wiring.bench_strap is not None
+        self._gpio[self._wiring.bench_strap].set_input_value(not is_low)
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
         """Call back once a period of emulated time, from one period after now, until the chip is thrown away."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from isoloop.dictionary import load_dictionary
 from isoloop.flight.schedule import ticks_up
-from isoloop.link.telecommand import Credentials, build_packet, frame
+from isoloop.link.telecommand import ACK_ALL, Credentials, Value, build_packet, frame
 from isoloop.schema import Event, Scenario
 
 _NEVER = sys.maxsize
@@ -40,32 +40,48 @@ class GroundSegment:
         self._dice = np.random.default_rng((seed, _STREAM))
         self._faults = _faults(scenario)
         self._pending = b""
-        self._frames = self._build(scenario, credentials or Credentials())
-        self.wake_tick = self._frames[0][0] if self._frames else _NEVER
+        self._credentials = credentials or Credentials()
+        self._rows = load_dictionary().telecommands_by_name
+        self._number = 0
+        self._commands = self._plan(scenario)
+        self.wake_tick = self._commands[0][0] if self._commands else _NEVER
 
     def uplink(self, tick: int) -> bytes:
         """Bytes that reach the board in this tick, at most what the line carries."""
-        while self._frames and self._frames[0][0] <= tick:
-            self._pending += self._frames.pop(0)[1]
+        while self._commands and self._commands[0][0] <= tick:
+            _, name, values = self._commands.pop(0)
+            self.names[self._number + 1 & 0x3FFF] = name
+            self._send(name, values, ACK_ALL)
         data, self._pending = self._pending[: self._budget_bytes], self._pending[self._budget_bytes :]
         if not self._pending:
-            self.wake_tick = self._frames[0][0] if self._frames else _NEVER
+            self.wake_tick = self._commands[0][0] if self._commands else _NEVER
         return self._through(tick, data)
+
+    def request(self, name: str, values: tuple[int, ...]) -> None:
+        """Send a telecommand of the ground's own in the next tick; its successes are not reported."""
+        self._send(name, values, 0)
+        self.wake_tick = 0
 
     def received(self, tick: int, data: bytes) -> bytes:
         """What arrives of the bytes that left the board in this tick."""
         return self._through(tick, data) if self._faults else data
 
-    def _build(self, scenario: Scenario, credentials: Credentials) -> list[tuple[int, bytes]]:
-        rows = load_dictionary().telecommands_by_name
-        frames = []
-        commands = [event for event in scenario.events if event.kind == "command"]
-        for number, event in enumerate(commands, start=1):
-            name = str(event.fields["name"])
-            values = tuple(int(text) for text in str(event.fields["args"]).split())
-            self.names[number & 0x3FFF] = name
-            frames.append((ticks_up(event.at_s, scenario.tick_ms), frame(build_packet(rows[name], values, number, number, credentials))))
-        return frames
+    def _send(self, name: str, values: tuple[Value, ...], acks: int) -> None:
+        self._number += 1  # counter and sequence count: they rise in the order of sending
+        self._pending += frame(build_packet(self._rows[name], values, self._number, self._number, self._credentials, acks))
+        if name == "key_write" and isinstance(values[0], bytes):
+            self._credentials = Credentials(self._credentials.board_id, values[0])
+
+    def _plan(self, scenario: Scenario) -> list[tuple[int, str, tuple[Value, ...]]]:
+        """Tick, name and arguments of the scenario's telecommands."""
+        plan = []
+        for event in scenario.events:
+            if event.kind == "command":
+                name = str(event.fields["name"])
+                texts = str(event.fields["args"]).split()
+                values = (bytes.fromhex(text) if arg.is_key else int(text) for arg, text in zip(self._rows[name].args, texts, strict=True))
+                plan.append((ticks_up(event.at_s, scenario.tick_ms), name, tuple(values)))
+        return plan
 
     def _through(self, tick: int, data: bytes) -> bytes:
         active = [fault for fault in self._faults if fault.from_tick <= tick < fault.to_tick]

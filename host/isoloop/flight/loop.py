@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from isoloop.flight.box_fetch import BoxFetch
 from isoloop.flight.firmware_record import FirmwareRecord
 from isoloop.flight.ground import GroundSegment
 from isoloop.flight.recorder import Recorder
@@ -147,6 +148,7 @@ class Flight:
         self._watchdog_ticks = WATCHDOG_MS // scenario.tick_ms
         self._cuts = power_cuts(scenario)
         self._ground = ground
+        self._boxes = BoxFetch(ground.request, recorder.capture, scenario.link_baud)
         self._watch_from_tick = min((math.floor(leak.onset_s * 1000 / scenario.tick_ms) for leak in truth.leaks), default=scenario.ticks)
         self._nor = build_nor(
             {**plant.firmware_params(), **scenario.params, "tick_ms": scenario.tick_ms, "link_baud": scenario.link_baud},
@@ -211,6 +213,7 @@ class Flight:
     def _downlink(self, data: bytes) -> None:
         for report in self._recorder.downlink(self._ground.received(self.tick, data)):
             self._said.take(report)
+            self._boxes.take(report, self.tick * self._tick_ms)
             if isinstance(report, VerificationReport):
                 self._recorder.command(report, self._ground.names.get(report.sequence, ""))
             if not isinstance(report, EventReport):
@@ -257,6 +260,7 @@ class Flight:
     def _second(self) -> None:
         """A row of the truth, and a sign of life."""
         self._recorder.truth(self._plant.truth.tolist())
+        self._boxes.second(self.tick * self._tick_ms)
         if self.on_progress is not None:
             self.on_progress(self.tick)
 

@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from isoloop.dictionary import load_dictionary
-from isoloop.errors import OutputError
+from isoloop.errors import OutputError, TargetError
 from isoloop.flight.csv_rows import StructureCsv, quoted, seconds
-from isoloop.link.decoder import STAGES, EventReport, LinkDecoder, Report, StructureReport, VerificationReport
+from isoloop.link.black_box import Capture
+from isoloop.link.decoder import STAGES, EventReport, LinkDecoder, Report, StructureReport, VerificationReport, refusal
 
 LINK_NAME = "link.bin"
 TELEMETRY_NAME = "telemetry.csv"
 EVENTS_NAME = "events.csv"
 TRUTH_NAME = "truth.csv"
 COMMANDS_NAME = "commands.csv"
+CREW_NAME = "crew.csv"
 _BUFFER_BYTES = 1 << 18
 
 
 class Recorder:
-    """Writes link.bin, telemetry.csv, events.csv and, where there is a truth, truth.csv into `folder`.
+    """Writes link.bin, telemetry.csv, events.csv, crew.csv and, where there is a truth, truth.csv into `folder`.
 
-    Every method raises OutputError when the disk is full or gone. Use as a context manager.
+    Methods raise OutputError when the disk is full or gone, downlink() TargetError for a firmware of another dictionary. A context manager.
     """
 
     def __init__(self, folder: Path, truth_names: Sequence[str] = ()) -> None:
@@ -39,14 +41,18 @@ class Recorder:
         self._housekeeping = self._dictionary.structures_by_name["housekeeping"]
         self._truth_row = ",".join(["%.8g"] * len(truth_names)) + "\n"
         self._csv = StructureCsv(self._housekeeping, self._dictionary)
+        self._crew_structure = self._dictionary.structures_by_name["crew"]
+        self._crew_csv = StructureCsv(self._crew_structure, self._dictionary)
         with contextlib.ExitStack() as stack:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._link = stack.enter_context((folder / LINK_NAME).open("wb", buffering=_BUFFER_BYTES))
                 self._telemetry = stack.enter_context(_text_file(folder / TELEMETRY_NAME))
                 self._events = stack.enter_context(_text_file(folder / EVENTS_NAME))
+                self._crew = stack.enter_context(_text_file(folder / CREW_NAME))
                 self._truth = stack.enter_context(_text_file(folder / TRUTH_NAME)) if truth_names else None
                 self._telemetry.write(self._csv.header)
+                self._crew.write(self._crew_csv.header)
                 self._events.write("t_s,name,severity,fields,text\n")
                 if self._truth is not None:
                     self._truth.write(",".join(truth_names) + "\n")
@@ -67,6 +73,8 @@ class Recorder:
     def downlink(self, data: bytes) -> list[Report]:
         """Keep these bytes and what they complete; returns that."""
         reports = self.decoder.feed(data)
+        if self.decoder.foreign_hash is not None:
+            raise TargetError(refusal("the firmware of this target", self.decoder.foreign_hash, self._dictionary.hash))
         try:
             self._link.write(data)
             for report in reports:
@@ -74,6 +82,8 @@ class Recorder:
                     self._events.write(self._event_row(report))
                 elif isinstance(report, StructureReport) and report.structure is self._housekeeping:
                     self._telemetry.write(self._csv.row(report.time_ms, report.values))
+                elif isinstance(report, StructureReport) and report.structure is self._crew_structure:
+                    self._crew.write(self._crew_csv.row(report.time_ms, report.values))
         except OSError as error:
             fail(self._folder, error)
         return reports
@@ -88,6 +98,16 @@ class Recorder:
             self._commands.write(f"{seconds(report.time_ms)},{report.sequence},{name},{STAGES[report.subtype]},{reason}\n")
         except OSError as error:
             fail(self._folder, error)
+
+    def capture(self, capture: Capture, record: bytes) -> None:
+        """A capture of the black box, as blackbox-N.bin (the record) and blackbox-N.csv (its samples)."""
+        name = self._folder / f"blackbox-{capture.number}.csv"
+        try:
+            name.with_suffix(".bin").write_bytes(record)
+            with _text_file(name) as stream:
+                stream.write(capture_csv(capture))
+        except OSError as error:
+            fail(name, error)
 
     def truth(self, values: Sequence[float]) -> None:
         """One row of the truth."""
@@ -105,6 +125,12 @@ class Recorder:
 def fields_text(report: EventReport) -> str:
     """The values of an event as `name=value` pairs."""
     return " ".join(f"{name}={value}" for name, value in report.texts(load_dictionary()).items())
+
+
+def capture_csv(capture: Capture) -> str:
+    """The samples of a capture, a row a tick."""
+    rows = [",".join("" if cell is None else f"{cell:.10g}" for cell in row) for row in capture.csv_rows()]
+    return "\n".join([",".join(capture.columns()), *rows]) + "\n"
 
 
 def _text_file(path: Path) -> IO[str]:

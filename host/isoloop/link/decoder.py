@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-from isoloop.dictionary import Dictionary, Event, Structure, load_dictionary
+from isoloop.dictionary import AnswerRow, Dictionary, Event, Structure, load_dictionary
 from isoloop.link import cobs
+from isoloop.link.black_box import CaptureEntry
 from isoloop.link.packet import SEQUENCE_MODULO, PacketError, TelemetryPacket
 
 SERVICE_HOUSEKEEPING = 3
@@ -25,13 +26,14 @@ STAGES = {
 """Subtypes of ST[01]."""
 
 _ID = struct.Struct(">H")
-_REQUEST = struct.Struct(">HH")
-_ANSWERS: dict[tuple[int, int], tuple[struct.Struct, tuple[str, ...]]] = {
-    (17, 2): (struct.Struct(">H"), ("dictionary_hash",)),
-    (9, 2): (struct.Struct(">BIH"), ("exponent", "coarse_s", "fine")),
-    (12, 9): (struct.Struct(">BHBHiiB"), ("count", "monitor", "status", "field", "low", "high", "repetitions")),
-    (12, 12): (struct.Struct(">BHHiiBB"), ("count", "monitor", "field", "value", "limit", "before", "after")),
-}
+
+
+def refusal(who: str, found: int, ours: int) -> str:
+    """The sentence for a firmware whose dictionary is not ours; `who` begins it."""
+    return (
+        f"{who} was built with dictionary 0x{found:04X}, this isoloop has 0x{ours:04X}: "
+        "flash it with this version, or use the isoloop that it was flashed with"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,25 @@ class AnswerReport:
     values: tuple[tuple[str, int], ...]
 
 
-Report = EventReport | StructureReport | VerificationReport | ParameterReport | AnswerReport
+@dataclass(frozen=True, slots=True)
+class CapturesReport:
+    """Which captures the black box holds (13,129)."""
+
+    time_ms: int
+    captures: tuple[CaptureEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PieceReport:
+    """One piece of a large record (ST[13]), numbered from 1."""
+
+    time_ms: int
+    transaction: int
+    number: int
+    data: bytes
+
+
+Report = EventReport | StructureReport | VerificationReport | ParameterReport | AnswerReport | CapturesReport | PieceReport
 
 
 @dataclass(slots=True)
@@ -132,16 +152,25 @@ class LinkStatistics:
 
 @dataclass
 class LinkDecoder:
-    """Decodes a downlink piece by piece; holds at most one unfinished frame."""
+    """Decodes a downlink piece by piece; holds at most one unfinished frame.
+
+    Attributes:
+        foreign_hash: the dictionary that the firmware says it was built with, when it is another one; None while it is ours or not known.
+    """
 
     dictionary: Dictionary = field(default_factory=load_dictionary)
     statistics: LinkStatistics = field(default_factory=LinkStatistics)
 
     def __post_init__(self) -> None:
+        self.foreign_hash: int | None = None
         self._rest = b""
         self._is_overlong = False
         self._sequence: int | None = None
         self._events = {(row.number): (row, struct.Struct(f">{len(row.fields)}i")) for row in self.dictionary.events}
+        self._answers = {
+            (row.service, row.subtype): (row, struct.Struct(row.struct_format), struct.Struct(row.row_format))
+            for row in self.dictionary.answers
+        }
         self._structures = {row.number: (row, struct.Struct(row.struct_format)) for row in self.dictionary.structures}
 
     def feed(self, data: bytes) -> list[Report]:
@@ -199,32 +228,42 @@ class LinkDecoder:
                 event, layout = self._events[number]
                 if len(data) == _ID.size + layout.size:
                     return EventReport(packet.time_ms, event, layout.unpack_from(data, _ID.size))
-        elif packet.service == SERVICE_VERIFICATION:
-            return _verification(packet)
-        else:
-            return _answer(packet)
+        elif (packet.service, packet.subtype) in self._answers:
+            return self._answer(packet)
         return None
 
+    def _answer(self, packet: TelemetryPacket) -> Report | None:
+        row, layout, row_layout = self._answers[packet.service, packet.subtype]
+        data = packet.data
+        if len(data) < layout.size:
+            return None
+        head = layout.unpack_from(data)
+        rest = data[layout.size :]
+        size = row_layout.size * head[-1] if row.row else row.data_bytes
+        if len(rest) != size:
+            return None
+        if row.name == "alive":
+            self.foreign_hash = None if head[0] == self.dictionary.hash else head[0]
+        return _special(packet.time_ms, row, head, list(row_layout.iter_unpack(rest)) if row.row else [], rest)
 
-def _verification(packet: TelemetryPacket) -> VerificationReport | None:
-    data, subtype = packet.data, packet.subtype
-    sizes = {5: 5, 2: 6, 4: 6, 6: 6, 8: 6}
-    if not 1 <= subtype <= 8 or len(data) != sizes.get(subtype, 4):
-        return None
-    packet_id, control = _REQUEST.unpack_from(data)
-    step = data[4] if subtype == 5 else None
-    reason = int.from_bytes(data[4:6], "big") if subtype % 2 == 0 else None
-    return VerificationReport(packet.time_ms, subtype, packet_id, control & 0x3FFF, step, reason)
 
-
-def _answer(packet: TelemetryPacket) -> Report | None:
-    data, key = packet.data, (packet.service, packet.subtype)
-    if key in _ANSWERS:
-        layout, names = _ANSWERS[key]
-        if len(data) == layout.size:
-            return AnswerReport(packet.time_ms, *key, tuple(zip(names, layout.unpack(data), strict=True)))
-    elif key == (5, 8) and data and len(data) == 1 + 2 * data[0]:
-        return AnswerReport(packet.time_ms, *key, tuple(("event", number) for (number,) in _ID.iter_unpack(data[1:])))
-    elif key == (20, 2) and data and len(data) == 1 + 6 * data[0]:
-        return ParameterReport(packet.time_ms, tuple(struct.iter_unpack(">Hi", data[1:])))
-    return None
+def _special(time_ms: int, row: AnswerRow, head: tuple[int, ...], rows: list[tuple[int, ...]], block: bytes) -> Report:
+    """An answer as the class that its readers want."""
+    if row.service == SERVICE_VERIFICATION:
+        packet_id, control, *rest = head
+        last = rest[0] if rest else None
+        is_failure = row.subtype % 2 == 0
+        return VerificationReport(
+            time_ms, row.subtype, packet_id, control & 0x3FFF, None if is_failure else last, last if is_failure else None
+        )
+    if row.data_bytes:
+        return PieceReport(time_ms, head[0], head[1], block)
+    if row.name == "captures":
+        return CapturesReport(time_ms, tuple(CaptureEntry(*values) for values in rows))
+    if row.name == "parameter_values":
+        return ParameterReport(time_ms, tuple((number, value) for number, value in rows))
+    if row.row:
+        named = tuple((field.name, value) for values in rows for field, value in zip(row.row, values, strict=True))
+    else:
+        named = tuple((field.name, value) for field, value in zip(row.fields, head, strict=True))
+    return AnswerReport(time_ms, row.service, row.subtype, named)

@@ -12,7 +12,7 @@ from typing import Any
 from isoloop.dictionary import Dictionary
 from isoloop.errors import TargetError, UsageError
 from isoloop.link.bytelog import ByteLog
-from isoloop.link.decoder import AnswerReport, LinkDecoder, LinkStatistics, ParameterReport, Report, VerificationReport
+from isoloop.link.decoder import AnswerReport, LinkDecoder, LinkStatistics, ParameterReport, Report, VerificationReport, refusal
 from isoloop.link.keys import next_counter
 from isoloop.link.telecommand import CommandError, Credentials, build_packet, frame, resolve_arguments
 
@@ -109,6 +109,7 @@ class GroundLink:
         """Reports that come within `timeout_s`; returns as soon as there are some.
 
         Raises:
+            UsageError: the board says that it was built with another dictionary.
             TargetError: the link broke and did not come back in time.
         """
         deadline_s = time.monotonic() + timeout_s
@@ -116,6 +117,8 @@ class GroundLink:
             data = self._read(deadline_s)
             if data:
                 reports = self.decoder.feed(data)
+                if self.decoder.foreign_hash is not None:
+                    raise UsageError(refusal(f"the board on {self.url}", self.decoder.foreign_hash, self.dictionary.hash))
                 if reports:
                     return reports
             if time.monotonic() >= deadline_s:
@@ -159,21 +162,18 @@ class GroundLink:
                     if report.sequence == sequence:
                         outcome.stages.append(report)
                 elif _is_answer(report):
-                    self._check(report)
-                    outcome.answers.append(report)
+                    # The board says by itself that it is alive: at boot, and each minute.
+                    is_alive = isinstance(report, AnswerReport) and report.service == SERVICE_TEST
+                    self._is_checked |= is_alive
+                    if not is_alive or name == PING:
+                        outcome.answers.append(report)
             if any(stage.is_final for stage in outcome.stages):
                 break
         return outcome
 
-    def _check(self, report: Report) -> None:
-        if isinstance(report, AnswerReport) and report.service == SERVICE_TEST:
-            found, ours = dict(report.values)["dictionary_hash"], self.dictionary.hash
-            if found != ours:
-                raise UsageError(
-                    f"the board on {self.url} was built with dictionary 0x{found:04X}, this isoloop has 0x{ours:04X}: "
-                    "flash the board with this version, or use the isoloop that it was flashed with"
-                )
-            self._is_checked = True
+    def trust_dictionary(self) -> None:
+        """Command without asking for the board's dictionary first: for telecommands that every version understands alike."""
+        self._is_checked = True
 
     def _open(self, deadline_s: float) -> None:
         try:

@@ -28,6 +28,10 @@ _COUNTER = struct.Struct(">I")
 _PACKET_ID = 0x1800 | APID  # version 0, telecommand, with a secondary header
 _UNSEGMENTED = 0xC000
 _PUS_C = 0x20
+_WRAP = b"isoloop key wrap"
+
+Value = int | bytes
+"""An argument on the wire: an integer, or a key in the clear, which build_packet() wraps."""
 
 
 class CommandError(ValueError):
@@ -45,9 +49,14 @@ class Credentials:
         """Truncated HMAC-SHA-256 over the board's id and `data`."""
         return hmac.new(self.key, self.board_id + data, hashlib.sha256).digest()[:TAG_BYTES]
 
+    def wrap(self, key: bytes, counter: int) -> bytes:
+        """A new key as it travels in the telecommand of this counter: unreadable without the present one. Wrapping twice unwraps."""
+        pad = hmac.new(self.key, _WRAP + self.board_id + _COUNTER.pack(counter), hashlib.sha256).digest()
+        return bytes(ours ^ theirs for ours, theirs in zip(key, pad, strict=True))
 
-def resolve_arguments(row: Telecommand, given: Mapping[str, object], dictionary: Dictionary | None = None) -> tuple[int, ...]:
-    """Integers in wire order from values by name; states and references may be given by name, text or number.
+
+def resolve_arguments(row: Telecommand, given: Mapping[str, object], dictionary: Dictionary | None = None) -> tuple[Value, ...]:
+    """Values in wire order from values by name; states and references may be given by name, text or number, a key in hexadecimal.
 
     Raises:
         CommandError: see there.
@@ -57,18 +66,31 @@ def resolve_arguments(row: Telecommand, given: Mapping[str, object], dictionary:
     for name in given:
         if name not in wanted:
             raise CommandError(f"{row.name} has no argument '{name}'; it has {', '.join(sorted(wanted)) or 'none'}")
-    values = []
+    values: list[Value] = []
     for arg in row.args:
         if arg.is_fixed:
             values.append(arg.min)
             continue
         if arg.name not in given:
             raise CommandError(f"{row.name} needs the argument '{arg.name}'")
+        if arg.is_key:
+            values.append(_key(row, arg, given[arg.name]))
+            continue
         value = _number(row, arg, given[arg.name], dictionary)
         if not arg.min <= value <= arg.max:
             raise CommandError(f"{row.name}: {arg.name} = {value} is outside {arg.min}..{arg.max}")
         values.append(value)
     return tuple(values)
+
+
+def _key(row: Telecommand, arg: Argument, value: object) -> bytes:
+    try:
+        key = value if isinstance(value, bytes) else bytes.fromhex(str(value))
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise CommandError(f"{row.name}: {arg.name} is no key: {2 * KEY_BYTES} hexadecimal digits")
+    return key
 
 
 def _number(row: Telecommand, arg: Argument, value: object, dictionary: Dictionary) -> int:
@@ -102,7 +124,7 @@ def _names(arg: Argument, dictionary: Dictionary) -> dict[str, int]:
 
 
 def build_packet(
-    row: Telecommand, values: tuple[int, ...], sequence: int, counter: int, credentials: Credentials, acks: int = ACK_ALL, source: int = 0
+    row: Telecommand, values: tuple[Value, ...], sequence: int, counter: int, credentials: Credentials, acks: int = ACK_ALL, source: int = 0
 ) -> bytes:
     """One telecommand packet with counter, tag and error control.
 
@@ -116,7 +138,8 @@ def build_packet(
         source: who sends.
     """
     function = () if row.function is None else (row.function,)
-    data = struct.pack(row.struct_format, *function, *values)
+    sent = (credentials.wrap(value, counter) if isinstance(value, bytes) else value for value in values)
+    data = struct.pack(row.struct_format, *function, *sent)
     return build_raw(row.service, row.subtype, data, sequence, counter, credentials, acks, source)
 
 

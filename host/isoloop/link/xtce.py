@@ -6,9 +6,10 @@ import xml.etree.ElementTree as ET
 from xml.etree.ElementTree import Element
 
 from isoloop import __version__
-from isoloop.dictionary import Dictionary, load_dictionary
+from isoloop.dictionary import AnswerRow, Dictionary, Field, load_dictionary
 from isoloop.dictionary.model import SEVERITIES, TYPE_RANGES
 from isoloop.link.packet import APID
+from isoloop.link.telecommand import KEY_BYTES
 
 NAMESPACE = "http://www.omg.org/spec/XTCE/20180204"
 SCHEMA_URL = f"{NAMESPACE}/SpaceSystem.xsd"
@@ -19,24 +20,6 @@ _TM_SECONDARY = (
     ("coarse_s", 32), ("fine", 16),
 )  # fmt: skip
 _FIXED_BITS = 8 * (13 + 2)  # telemetry secondary header and error control
-
-ANSWERS: tuple[tuple[str, int, int, tuple[tuple[str, str, str | None], ...]], ...] = (
-    *(
-        (f"verification_{subtype}", 1, subtype, (("request_id", "u16", None), ("request_sequence_control", "u16", None), *rest))
-        for subtype, rest in (
-            (1, ()), (2, (("reason", "u16", "reason"),)), (3, ()), (4, (("reason", "u16", "reason"),)),
-            (5, (("step", "u8", None),)), (7, ()), (8, (("reason", "u16", "reason"),)),
-        )
-    ),
-    ("time_report", 9, 2, (("rate_exponent", "u8", None), ("time_coarse_s", "u32", None), ("time_fine", "u16", None))),
-    ("monitor_setting", 12, 9, (("monitor_count", "u8", None), ("monitor", "u16", None), ("monitor_status", "u8", "monitor_status"),
-                                ("monitor_field", "u16", None), ("low", "i32", None), ("high", "i32", None), ("repetitions", "u8", None))),
-    ("monitor_transition", 12, 12, (("monitor_count", "u8", None), ("monitor", "u16", None), ("monitor_field", "u16", None),
-                                    ("value", "i32", None), ("limit", "i32", None), ("before", "u8", "monitor_status"),
-                                    ("after", "u8", "monitor_status"))),
-    ("alive", 17, 2, (("dictionary_hash", "u16", None),)),
-)  # fmt: skip
-"""Answers of a fixed size: name, service, subtype, fields as (name, type, state group)."""
 
 
 def render_xtce(dictionary: Dictionary | None = None) -> str:
@@ -79,15 +62,16 @@ class _Writer:
         self._container("telemetry", [name for name, _ in _TM_SECONDARY], "CCSDSPacket", {"PKT_APID": APID, "TYPE": 0}, abstract=True)
         self._structures()
         self._events()
-        for name, service, subtype, fields in ANSWERS:
-            names = [self._value(f"{name}.{field}", kind, enum) for field, kind, enum in fields]
-            self._container(name, [*names, "error_control"], "telemetry", {"service": service, "subtype": subtype})
-        self._lists()
+        for row in self._dictionary.answers:
+            names = [self._value(f"{row.name}.{field.name}", field.type, field.enum) for field in row.fields]
+            if row.row or row.data_bytes:
+                names.append(self._block(row))
+            self._container(row.name, [*names, "error_control"], "telemetry", {"service": row.service, "subtype": row.subtype})
 
     def _structures(self) -> None:
         self._container("structure_report", ["structure"], "telemetry", {"service": 3, "subtype": 25}, abstract=True)
         for row in self._dictionary.structures:
-            names = [self._value(f"{row.name}.{field.name}", field.type, field.enum, field.unit, field.text) for field in row.fields]
+            names = [self._field(row.name, field) for field in row.fields]
             self._container(row.name, [*names, "error_control"], "structure_report", {"structure": row.number})
 
     def _events(self) -> None:
@@ -97,23 +81,37 @@ class _Writer:
             names = [self._value(f"{row.name}.{field.name}", "i32", field.enum) for field in row.fields]
             self._container(row.name, [*names, "error_control"], f"event_{row.severity}", {"event": row.number})
 
-    def _lists(self) -> None:
-        """Answers whose size follows from the packet's length: their rows are one block of bytes."""
-        for name, service, subtype, count_bits in (("events_disabled", 5, 8, 8), ("parameter_values", 20, 2, 8)):
-            kind = f"{name}_rows"
-            element = Element("BinaryParameterType", {"name": kind})
-            size = ET.SubElement(ET.SubElement(element, "BinaryDataEncoding"), "SizeInBits")
+    def _block(self, row: AnswerRow) -> str:
+        """What follows from the packet's length, rows or a block, as bytes."""
+        kind = f"{row.name}_{'rows' if row.row else 'data'}"
+        element = Element("BinaryParameterType", {"name": kind})
+        size = ET.SubElement(ET.SubElement(element, "BinaryDataEncoding"), "SizeInBits")
+        if row.row:
+            before = _FIXED_BITS + sum(_BITS[field.type] for field in row.fields)
             dynamic = ET.SubElement(size, "DynamicValue")
             ET.SubElement(dynamic, "ParameterInstanceRef", {"parameterRef": "PKT_LEN", "useCalibratedValue": "false"})
-            ET.SubElement(dynamic, "LinearAdjustment", {"slope": "8", "intercept": str(8 - _FIXED_BITS - count_bits)})
-            self._types[kind] = element
-            count = self._value(f"{name}.count", "u8", None)
-            self._parameter(f"{name}.rows", kind)
-            self._container(name, [count, f"{name}.rows", "error_control"], "telemetry", {"service": service, "subtype": subtype})
+            ET.SubElement(dynamic, "LinearAdjustment", {"slope": "8", "intercept": str(8 - before)})
+        else:
+            size.append(_text("FixedValue", str(8 * row.data_bytes)))
+        self._types[kind] = element
+        return self._parameter(kind, kind)
 
     def _value(self, name: str, kind: str, enum: str | None, unit: str = "", text: str = "") -> str:
         type_name = self._enum_type(kind, enum) if enum else self._integer_type(_BITS[kind], kind.startswith("i"), unit)
         return self._parameter(name.replace(".", "_"), type_name, text)
+
+    def _field(self, structure: str, field: Field) -> str:
+        """A housekeeping value. One with limits has a type of its own."""
+        name = f"{structure}.{field.name}"
+        if field.low is None and field.high is None:
+            return self._value(name, field.type, field.enum, field.unit, field.text)
+        kind = f"{structure}_{field.name}_limited"
+        element = _integer("IntegerParameterType", kind, _BITS[field.type], field.type.startswith("i"), field.unit)
+        ranges = ET.SubElement(ET.SubElement(element, "DefaultAlarm"), "StaticAlarmRanges")
+        limits = {"minInclusive": field.low, "maxInclusive": field.high}
+        ET.SubElement(ranges, "WarningRange", {key: str(value) for key, value in limits.items() if value is not None})
+        self._types[kind] = element
+        return self._parameter(name, kind, field.text)
 
     def _parameter(self, name: str, type_name: str, text: str = "") -> str:
         name = name.replace(".", "_")
@@ -175,7 +173,11 @@ class _Writer:
                 arguments = ET.SubElement(command, "ArgumentList")
                 for arg in row.args:
                     kind = f"{row.name}_{arg.name}"
-                    if arg.enum:
+                    if arg.is_key:
+                        wrapped = ET.SubElement(types, "BinaryArgumentType", {"name": kind})
+                        bits = ET.SubElement(ET.SubElement(wrapped, "BinaryDataEncoding"), "SizeInBits")
+                        bits.append(_text("FixedValue", str(8 * KEY_BYTES)))
+                    elif arg.enum:
                         types.append(self._enumerated("EnumeratedArgumentType", kind, arg.type, arg.enum))
                     else:
                         argument = _integer("IntegerArgumentType", kind, _BITS[arg.type], arg.type.startswith("i"))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from isoloop import errors
 from isoloop.report import REPORT_NAME, payload, sheet, wording
+from isoloop.report.boxes import KEY as BOX_KEY
+from isoloop.report.boxes import box_panels
 from isoloop.report.formats import seconds
 from isoloop.report.layout import Layout, lay_out
 from isoloop.report.rules import OTHER, Panel
@@ -71,7 +73,7 @@ def _asset(name: str) -> str:
 def render(run: Run) -> str:
     """The page of a run as one HTML text."""
     layout = lay_out(run)
-    panels = layout.panels
+    panels = layout.panels + box_panels(run)
     strips = strip_panels(run)
     head = wording.headline(run.summary)
     data = json.dumps(payload.document(run, panels, strips), separators=(",", ":"), allow_nan=False)
@@ -193,7 +195,7 @@ def _rows(rows: list[tuple[str, str]]) -> str:
 def _plots(panels: list[Panel], strips: list[StripPanel]) -> str:
     """The empty frames of all plots, in page order, with the heading and caption of each."""
     strip_frames = [_frame(strip.key, strip.title, strip.caption, "strips" if strip.strips else "none") for strip in strips]
-    late = ("opening", "v_ref", OTHER)  # what explains the rest, after what happened
+    late = (BOX_KEY, "opening", "v_ref", OTHER)  # what explains the rest, after what happened
     early_frames = [_frame(panel.key, panel.title, panel.caption, "lines") for panel in panels if not panel.key.startswith(late)]
     late_frames = [_frame(panel.key, panel.title, panel.caption, "lines") for panel in panels if panel.key.startswith(late)]
     return "\n".join([_frame("events", "Events", "", "events"), *early_frames, *strip_frames, *late_frames])

@@ -53,7 +53,7 @@ def lay_out(run: Run) -> Layout:
     for source, table in (("telemetry", run.telemetry), ("truth", run.truth)):
         for name, column in table.columns.items():
             what = quantity(name)
-            order, rule = _rule_for(source, what)
+            order, rule = rule_for(source, what)
             if column.labels is not None or not len(column.values) or (rule is None and NOT_LINES.match(name)):
                 continue
             known = column.values[~np.isnan(column.values)]
@@ -82,7 +82,7 @@ def _is_shown(rule: Rule, known: FloatArray) -> bool:
     return bool(known.any()) or not rule.if_nonzero
 
 
-def _rule_for(source: str, what: Quantity) -> tuple[int, Rule | None]:
+def rule_for(source: str, what: Quantity) -> tuple[int, Rule | None]:
     """The rule for a column and its place in the legend; detector stages make theirs."""
     stage = STAGE.match(what.base)
     if source == "telemetry" and stage is not None:

@@ -53,6 +53,10 @@ function wireBar() {
     const around = Math.max(3000, 0.4 * (last - first));
     button("marked times", "from before the first to after the last mark", () => zoom(first - around, last + around));
   }
+  for (const [number, from, to] of doc.captures) {
+    const around = Math.max(50, (to - from) / 30);
+    button(`black box ${number}`, "the ticks that the firmware's black box kept", () => zoom(from - around, to + around));
+  }
   button("◀", "earlier", () => zoom(range[0] - span() / 2, range[1] - span() / 2));
   button("▶", "later", () => zoom(range[0] + span() / 2, range[1] + span() / 2));
   button("+", "closer", () => zoom(range[0] + span() / 4, range[1] - span() / 4));

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isoloop.report.boxes import spans
 from isoloop.report.rules import Panel, Trace
 from isoloop.report.runfolder import Run, key_times_s
 from isoloop.report.strips import Strip, StripPanel
@@ -70,6 +71,7 @@ def document(run: Run, panels: list[Panel], strips: list[StripPanel]) -> dict[st
     return {
         "end_ms": run.end_ms,
         "marks": key_marks(run),
+        "captures": spans(run),
         "panels": drawn,
         "strips": [_strip_panel(panel) for panel in strips],
         "events": [[event.t_ms, event.name, event.severity, event.detail, event.text] for event in run.events],

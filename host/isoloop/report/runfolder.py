@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from isoloop.report.tables import Table, read_table
 SUMMARY_NAME = "summary.json"
 SCHEMA = "isoloop.run/1"
 
+_CAPTURES_MAX = 8
 _EVENTS_MAX = 4000         # rows of the event table; the rest is counted and said
 _NUMBER_MAX = 1e15         # beyond it a summary holds no quantity, and no time that milliseconds can count
 _TIME_MAX_S = 4_294_967.0  # the page counts ms in u32: 49 days
@@ -50,6 +51,8 @@ class Run:
     windows_ms: list[tuple[int, int]]
     dictionary: Dictionary
     notes: list[str]
+    captures: list[tuple[int, Table]] = field(default_factory=list)
+    """Captures of the black box by number, oldest first."""
 
     @property
     def end_ms(self) -> int:
@@ -224,4 +227,22 @@ def read_run(run_dir: Path) -> Run:
         truth.notes.clear()
     notes += telemetry.notes + truth.notes
     events, total = read_events(run_dir / "events.csv", dictionary, notes)
-    return Run(run_dir, summary, telemetry, truth, events, total, windows_ms, dictionary, notes)
+    captures = read_captures(run_dir, notes)
+    return Run(run_dir, summary, telemetry, truth, events, total, windows_ms, dictionary, notes, captures)
+
+
+def read_captures(run_dir: Path, notes: list[str]) -> list[tuple[int, Table]]:
+    """The tables of the folder's captures, at most _CAPTURES_MAX."""
+    found = []
+    for path in run_dir.glob("blackbox-*.csv"):
+        text = path.stem.removeprefix("blackbox-")
+        if text.isdecimal() and len(text) <= 10:
+            found.append((int(text), path))
+    if len(found) > _CAPTURES_MAX:
+        notes.append(f"{len(found)} captures of the black box were recorded; the first {_CAPTURES_MAX} are on this page")
+    captures = []
+    for number_, path in sorted(found)[:_CAPTURES_MAX]:
+        table = read_table(path)
+        notes += table.notes
+        captures.append((number_, table))
+    return captures

@@ -127,7 +127,8 @@ def _read_command(table: Table, duration_s: float) -> Event:
         values = resolve_arguments(rows[name], table.table("args").data)
     except CommandError as error:
         table.fail("args" if "args" in table else "", str(error))
-    return Event(at_s, COMMAND, {"name": name, "args": " ".join(map(str, values))}, table.line or 1)
+    texts = (value.hex() if isinstance(value, bytes) else str(value) for value in values)
+    return Event(at_s, COMMAND, {"name": name, "args": " ".join(texts)}, table.line or 1)
 
 
 def _read_field(table: Table, name: str, row: Number | Choice) -> Value:

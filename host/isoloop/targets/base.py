@@ -100,6 +100,19 @@ def _open_pico(core: int | None, hang_s: float) -> Target:
     return open_pico()
 
 
+SERIAL = "serial"
+SERIAL_HANG_S = 60.0
+"""As HANG_S, of a board on a cable: an emulated one on a busy host takes its time."""
+
+
+def _open_serial(place: str, hang_s: float) -> Target:
+    from isoloop.targets.serial import SerialTarget
+
+    if not place:
+        raise UsageError("serial: wants a port, such as serial:/dev/ttyACM0; isoloop doctor lists those of this host")
+    return SerialTarget(place, max(hang_s, SERIAL_HANG_S))
+
+
 OPENERS: dict[str, Callable[[int | None, float], Target]] = {"unix": _open_unix, "unix32": _open_unix32, "pico": _open_pico}
 """Targets by name."""
 
@@ -115,6 +128,9 @@ def open_target(name: str, core: int | None = None, hang_s: float = HANG_S) -> T
     Raises:
         UsageError: no target has this name, or this host lacks what it needs.
     """
+    kind, mark, place = name.partition(":")
+    if mark and kind == SERIAL:
+        return _open_serial(place, hang_s)
     if name not in OPENERS:
-        raise UsageError(f"there is no target '{name}'; there is {', '.join(OPENERS)}")
+        raise UsageError(f"there is no target '{name}'; there is {', '.join([*OPENERS, f'{SERIAL}:PORT'])}")
     return OPENERS[name](core, hang_s)

@@ -1,0 +1,138 @@
+"""Carry kernels: what one stage hands to the next, copied between their arrays. As bytecode these loops cost a board more than the stages.
+
+Restricted integer subset (docs/kernels.md). Viper knows no other module's constants: those of the layouts stand here once more, and a test
+compares them. Allocation-free.
+"""
+
+import micropython
+from micropython import const
+
+UNKNOWN = const(-0x3FFFFFFF - 1)  # -2^30; viper takes no larger literal
+
+# sensing_kernel
+ST_VALUE = const(1)
+ST_STRIDE = const(10)
+ST_V_REF_Q8 = const(160)
+ST_WIDE = const(165)
+# pressure_kernel
+V_MEMBERS = const(1)
+V_OFFSET_Q8 = const(10)
+R_VALUE = const(10)
+# inventory_kernel
+I_INVENTORY_UL = const(1)
+I_TEMP_MC = const(10)
+I_BEST_MC = const(22)
+I_WIDE = const(71)
+I_NEAR_MC = const(76)
+SLOTS = const(6)
+# detector_kernel
+W_INVENTORY = const(0)
+W_PRESSURE = const(1)
+W_TEMP = const(4)
+W_V_REF = const(10)
+W_REFERENCE = const(11)
+W_NEAR = const(12)
+W_CABIN = const(15)
+S_MEAN = const(17)
+S_NEW = const(53)
+# leak_rate_kernel
+RING = const(256)
+# standing_kernel: the ring of the channels
+CHANNEL_RING = const(128)
+
+P_PUMP = const(3)
+P_RAD1 = const(4)
+P_CABIN = const(7)
+T_GAS = const(8)
+V_REF = const(15)
+JUMP_COUNTS = const(12)  # six standard deviations of the supply channel's noise
+JUMP_UL = const(1300)  # inventory a count of the supply, the temperatures' lead included
+
+
+@micropython.native
+def heads(values: ptr32, connected: int, ref: ptr32) -> int:
+    """Sensing -> inputs of the reference: pump discharge, and the radiators that are open to the loop."""
+    ref[R_VALUE] = values[P_PUMP * ST_STRIDE + ST_VALUE]
+    i = 0
+    while i < 3:
+        x = UNKNOWN
+        if (connected >> i) & 1:
+            x = values[(P_RAD1 + i) * ST_STRIDE + ST_VALUE]
+        ref[R_VALUE + 1 + i] = x
+        i += 1
+    return 0
+
+
+@micropython.native
+def temperatures(values: ptr32, st: ptr32) -> int:
+    """Sensing -> inputs of the inventory. Returns what a jump of the supply may have feigned, uL; 0 when there was none."""
+    i = 0
+    while i < SLOTS:
+        st[I_TEMP_MC + i] = values[(T_GAS + i) * ST_STRIDE + ST_VALUE]
+        i += 1
+    wide = values[ST_WIDE]
+    x = 0
+    if wide & 7:
+        x = 1
+    st[I_WIDE] = x | ((wide >> T_GAS) << 1 & 0x7E)
+    x = values[V_REF * ST_STRIDE + ST_VALUE]
+    if x == UNKNOWN:
+        return 0
+    x -= values[ST_V_REF_Q8] >> 8
+    if x < 0:
+        x = 0 - x
+    if x > JUMP_COUNTS:
+        return x * JUMP_UL
+    return 0
+
+
+@micropython.native
+def sample(inventory: ptr32, votes: ptr32, values: ptr32, pressure: int, reference: int, out: ptr32) -> int:
+    """Inventory and sensing -> the detector's sample vector. pressure: voted, Pa; reference: Pa or UNKNOWN.
+
+    A compensator's pressure stands there as its sensor says: the learned offsets would spread one's drift over all three. One that is out
+    of the vote adds nothing of its own. The cabin's, unknown, stands still.
+    """
+    out[W_INVENTORY] = inventory[I_INVENTORY_UL]
+    i = 0
+    while i < 3:
+        x = values[i * ST_STRIDE + ST_VALUE]
+        if (votes[V_MEMBERS] >> i) & 1 == 0:
+            x = pressure + (votes[V_OFFSET_Q8 + i] >> 8)
+        out[W_PRESSURE + i] = x
+        i += 1
+    i = 0
+    while i < SLOTS:
+        out[W_TEMP + i] = inventory[I_BEST_MC + i]
+        i += 1
+    i = 0
+    while i < 3:
+        out[W_NEAR + i] = inventory[I_NEAR_MC + i]
+        i += 1
+    x = values[P_CABIN * ST_STRIDE + ST_VALUE]
+    if x != UNKNOWN:
+        out[W_CABIN] = x
+    out[W_V_REF] = values[ST_V_REF_Q8] >> 2
+    if reference == UNKNOWN:
+        reference = 0
+    out[W_REFERENCE] = reference
+    return 0
+
+
+@micropython.native
+def record(level: int, at: int, st: ptr32, newest: ptr32, filled: ptr32, fresh: ptr32, ring: ptr32, channels: ptr32, width: int) -> int:
+    """The detector's stage at `at` -> one level of the history, when it has completed a block. width: channels that are kept beside it."""
+    new = st[at + S_NEW]
+    fresh[level] = new
+    if new == 0:
+        return 0
+    place = (newest[level] + 1) & (RING - 1)
+    newest[level] = place
+    ring[place] = st[at + S_MEAN]
+    i = 0
+    while i < width:
+        channels[(place & (CHANNEL_RING - 1)) * width + i] = st[at + S_MEAN + W_PRESSURE + i]
+        i += 1
+    if filled[level] < RING:
+        filled[level] += 1
+    return 1

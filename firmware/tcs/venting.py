@@ -1,0 +1,104 @@
+"""Venting: what leaves overboard pushes the vehicle and clouds its optics. Thrust as a range, impulse, and what shut segments still let go.
+
+Jet of liquid: F = rho Q v with v = sqrt(2 dp / rho), which is 2 Cd A dp. That, at the low end of the rate, is the lower end. Flashing
+adds an unknown factor: the upper end is the high end of the rate times `flash_thrust_permille`. A shut, holed segment goes on at its
+vapour pressure until it is empty. Once a second; allocation-free.
+"""
+
+from array import array
+
+from micropython import const
+
+from tcs.leak_rate_kernel import isqrt
+from tcs.properties import density_kg_m3, vapour_pa
+from tcs.sensing_kernel import UNKNOWN
+from tcs.tables import P_COOLANT, P_FLASH_THRUST_PERMILLE, P_VOLUME_RAD1_ML
+
+SEGMENTS = const(3)
+_DISCHARGE = const(487)  # 0.62 pi / 4, permille
+_MAX = const(0x3FFFFFFF)
+_PRESSURE_MAX_PA = const(500000)
+_LEFT_PERCENT = const(92)  # of a segment's liquid, until its hole passes more vapour than liquid
+
+
+def speed_mm_s(pressure_pa, density):
+    """Of liquid through a hole at this pressure difference."""
+    return isqrt(2 * max(0, min(_PRESSURE_MAX_PA, pressure_pa)) * 1000 // density * 1000)
+
+
+def orifice_ul_s(hole_um, speed):
+    """What a sharp-edged hole passes at this speed of the liquid, mm/s."""
+    hole_um = min(30000, hole_um)
+    return hole_um * hole_um // 1000 * min(30000, speed) // 16000 * _DISCHARGE // 1000 * 16 if hole_um > 2000 else (
+        hole_um * hole_um // 10 * min(30000, speed) // 1000 * _DISCHARGE // 100000
+    )
+
+
+def jet_un(rate_ul_s, speed, density):
+    """Thrust of a jet of liquid, rho Q v."""
+    mass = density * min(1000000000 // density, rate_ul_s)
+    doublings = 0
+    while mass > 25000:
+        mass >>= 1
+        doublings += 1
+    return mass * min(40000, speed) // 1000000 << doublings
+
+
+class Venting:
+    """.is_venting, .low_un, .high_un, .impulse_low_mns, .impulse_high_mns; .residual_ul by segment, as if it were the holed one."""
+
+    def __init__(self, params):
+        self._params = params
+        self._coolant = params[P_COOLANT]
+        self.is_venting = False
+        self.low_un = 0
+        self.high_un = 0
+        self.impulse_low_mns = 0
+        self.impulse_high_mns = 0
+        self.residual_ul = array("i", bytes(4 * SEGMENTS))
+        self._low_rest_un = 0
+        self._high_rest_un = 0
+
+    def step(self, is_overboard, rate_ul_s, low_ul_s, high_ul_s, pressure_pa, temp_mc):
+        """One second of the connected loop. is_overboard: the loss is taken to leave the vehicle; pressure_pa: behind the hole."""
+        self.low_un = 0
+        self.high_un = 0
+        self.is_venting = is_overboard and rate_ul_s > 0
+        if not self.is_venting or pressure_pa <= 0:
+            return
+        density = density_kg_m3(self._coolant, temp_mc)
+        speed = speed_mm_s(pressure_pa, density)
+        self.low_un = jet_un(max(0, low_ul_s), speed, density)
+        self.high_un = self._flashing(jet_un(max(rate_ul_s, high_ul_s), speed, density))
+
+    def step_segment(self, segment, is_shut, is_holed, hole_um, temp_mc):
+        """One second of one segment. is_holed: it is convicted, so what it lets go counts."""
+        if not is_shut or temp_mc == UNKNOWN:
+            if not is_shut:
+                self.residual_ul[segment] = 0
+            return
+        volume_ul = self._params[P_VOLUME_RAD1_ML + segment] * (10 * _LEFT_PERCENT)
+        if self.residual_ul[segment] >= volume_ul:
+            return
+        density = density_kg_m3(self._coolant, temp_mc)
+        speed = speed_mm_s(vapour_pa(self._coolant, temp_mc), density)
+        rate_ul_s = orifice_ul_s(hole_um, speed)
+        self.residual_ul[segment] = min(volume_ul, self.residual_ul[segment] + rate_ul_s)
+        if is_holed and rate_ul_s > 0:
+            self.is_venting = True
+            jet = jet_un(rate_ul_s, speed, density)
+            self.low_un = min(_MAX, self.low_un + jet)
+            self.high_un = min(_MAX, self.high_un + self._flashing(jet))
+
+    def accumulate(self):
+        """The second is over: its impulse."""
+        low = self._low_rest_un + self.low_un
+        high = self._high_rest_un + self.high_un
+        self.impulse_low_mns = min(_MAX, self.impulse_low_mns + low // 1000)
+        self.impulse_high_mns = min(_MAX, self.impulse_high_mns + high // 1000)
+        self._low_rest_un = low % 1000
+        self._high_rest_un = high % 1000
+
+    def _flashing(self, jet):
+        permille = self._params[P_FLASH_THRUST_PERMILLE]
+        return jet * permille // 1000 if jet < 50000 else min(_MAX // 32, jet) // 1000 * permille
