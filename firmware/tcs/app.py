@@ -68,7 +68,7 @@ class App:
     """Composition root. board: the hal seam; kinds, lows, highs, adc: what the board file says, overlaid by the calibration record."""
 
     def __init__(self, board, kinds, lows, highs, adc):
-        store = Store(board)
+        store = self.store = Store(board)
         self._calibration = store.load_calibration(kinds, lows, highs)
         loaded = Params()
         loaded.load(store)
@@ -145,7 +145,7 @@ class App:
             fed = False
         heap_unlock()
         if not fed:
-            self._wake()
+            self.wake()
             if self.alloc_faults < 0xFFFF:
                 self.alloc_faults += 1
             self.events.emit(EV_ALLOCATION, 0)
@@ -192,8 +192,8 @@ class App:
         self.black_box.step(self.drive_word, verdict, isolation.state, diagnosis.alarms, tick)
         self._report(verdict, tick)
 
-    def _wake(self):
-        """A discarded cycle may have ended between a stage and what follows from it: let every stage run again."""
+    def wake(self):
+        """Let every stage run again: a discarded cycle may have ended between a stage and what follows from it."""
         self.isolation.is_awake = True
         self.recovery.is_awake = True
         self.diagnosis.is_watching = True

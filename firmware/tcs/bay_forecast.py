@@ -33,6 +33,8 @@ _LONGEST_S = const(600)
 _TREND_S = const(60)
 _ORBIT_S = const(5562)
 _LOAD_S = const(300)
+_HOLD_S = const(150)
+_FLOW_CHANGE_PERMILLE = const(100)
 _AWAY_MK = const(60000)
 _HEAT_MAX_W = const(20000)
 
@@ -52,8 +54,15 @@ class BayForecast:
         self._age_s = 0
         self._structure_q4 = UNKNOWN  # mdegC with four fractional bits
         self._outside_mc = 0
+        self._outside_q6 = 0
         self._sink_mc = UNKNOWN
         self._sink_q6 = 0
+        self._nominal_s = 0
+        self._return_q6 = 0
+        self._swing_q4 = 0
+        self._swing_mk = 0  # how far an orbit takes the return from its mean
+        self._flow_permille = 0
+        self._hold_s = 0
         self._crew_count = params[P_CREW_COUNT]
         # of the look ahead, relative to the bay where it starts
         self._ahead_s = 0
@@ -92,16 +101,34 @@ class BayForecast:
         out_w = params[P_LOSS_UA_MW_K] // 100 * _near(structure_mc - self._outside_mc) // 10000
         self._structure_q4 += _heat(into_w - out_w) * 16000 // params[P_STRUCTURE_CAPACITY_J_K]
         self._age_s += 1
+        if abs(flow_permille - self._flow_permille) > _FLOW_CHANGE_PERMILLE:
+            # The balance is not to be had until the sensors have followed.
+            self._flow_permille = flow_permille
+            self._hold_s = _HOLD_S
+        self._hold_s = max(0, self._hold_s - 1)
         if self._last_mc == UNKNOWN:
             self._last_mc = bay_mc
             self._age_s = 0
         elif self._age_s >= _TREND_S:
             self._take_trend(bay_mc, taken_w, into_w)
         if is_nominal and return_mc != UNKNOWN:
-            # What the radiators see, over an orbit.
-            seen_mc = return_mc - _kelvin(taken_w, params[P_RADIATOR_UA_MW_K])
-            self._sink_q6 += ((seen_mc << 6) - self._sink_q6) // _ORBIT_S
-            self._sink_mc = self._sink_q6 >> 6
+            self._learn(return_mc, taken_w)
+
+    def _learn(self, return_mc, taken_w):
+        """In the nominal loop: what the radiators see and what the structure stands at, over an orbit, and how far an orbit swings."""
+        seen_mc = return_mc - _kelvin(taken_w, self._params[P_RADIATOR_UA_MW_K])
+        self._sink_q6 += ((seen_mc << 6) - self._sink_q6) // _ORBIT_S
+        self._sink_mc = self._sink_q6 >> 6
+        self._outside_q6 += ((self._structure_q4 << 2) - self._outside_q6) // _ORBIT_S
+        self._outside_mc = self._outside_q6 >> 6
+        self._nominal_s = min(self._nominal_s + 1, _ORBIT_S)
+        if self._nominal_s == 1:
+            self._return_q6 = return_mc << 6
+        self._return_q6 += ((return_mc << 6) - self._return_q6) // self._nominal_s
+        if self._nominal_s == _ORBIT_S:
+            away_mk = abs(return_mc - (self._return_q6 >> 6)) << 4
+            self._swing_q4 = max(away_mk, self._swing_q4 - self._swing_q4 // (4 * _ORBIT_S) - 1)
+            self._swing_mk = self._swing_q4 >> 4
 
     def _settle(self, bay_mc, return_mc, taken_w):
         """The first look: steady, at the load that is on record."""
@@ -110,7 +137,8 @@ class BayForecast:
         into_w = max(-2000, min(2000, self.load_w - taken_w))
         structure_mc = bay_mc - _kelvin(into_w, params[P_STRUCTURE_UA_MW_K])
         self._structure_q4 = structure_mc << 4
-        self._outside_mc = structure_mc - _kelvin(into_w, params[P_LOSS_UA_MW_K])
+        self._outside_mc = structure_mc
+        self._outside_q6 = structure_mc << 6
         self._sink_mc = return_mc - _kelvin(self.load_w - into_w, params[P_RADIATOR_UA_MW_K])
         self._sink_q6 = self._sink_mc << 6
 
@@ -124,7 +152,8 @@ class BayForecast:
         self.trend_mk_min = rise_mk * 60 // self._age_s
         stored_w = self._params[P_BAY_CAPACITY_J_K] // 100 * rise_mk // (10 * self._age_s)
         load_w = max(0, _heat(stored_w + taken_w + into_w))
-        self.load_w += (load_w - self.load_w) * _TREND_S // _LOAD_S
+        if self._hold_s == 0:
+            self.load_w += (load_w - self.load_w) * _TREND_S // _LOAD_S
         self._last_mc = bay_mc
         self._age_s = 0
 
@@ -140,6 +169,9 @@ class BayForecast:
         if self._left_mk <= 0:
             self.limit_s = 0
             return False
+        if flow_permille:
+            # The orbit goes on, and its hottest part counts.
+            self._left_mk = max(self._left_mk // 4, self._left_mk - self._swing_mk) or 1
         self._ahead_s = 0
         self._bay_mk = 0
         self._structure_q4_mk = _near((self._structure_q4 >> 4) - bay_mc) << 4

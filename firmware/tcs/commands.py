@@ -182,12 +182,15 @@ class Commands:
             self._answers.parameters(PARAM_NUMBERS, params.values, params.find(args[1]), 1, tick)
         elif index == tc.TC_PARAM_SET:
             params.set(args[1], args[2])
+            self._app.memory.take_parameters()
         elif index == tc.TC_PARAM_DUMP:
             self.dump_from = 0
         else:
             kind = KIND_PARAMETERS if args[0] == ST_PARAMETER_SLOT_PRIME else KIND_BACKUP
             if index == tc.TC_PARAM_RESTORE:
-                return ST_REASON_NONE if params.restore(self._store, kind) else ST_REASON_NO_RECORD
+                is_found = params.restore(self._store, kind)
+                self._app.memory.take_parameters()
+                return ST_REASON_NONE if is_found else ST_REASON_NO_RECORD
             if params.pack() != args[1]:
                 return ST_REASON_CRC_MISMATCH
             if not self._store.save(kind, params.packed, len(params.packed)):

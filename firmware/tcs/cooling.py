@@ -11,11 +11,18 @@ from micropython import const
 from tcs import coolant_tables as tables
 from tcs import inventory_kernel as ik
 from tcs.tables import P_COOLANT, P_TICK_MS, P_VOLUME_RAD1_ML
+from tcs.words import word
 
 SEGMENTS = const(3)
 _SAMPLE_MS = const(500)
 _SAMPLES = const(8)  # 4 s
 _LIMIT_MK_S = const(300)
+
+# places in .words
+_NEWEST = const(0)
+_FILLED = const(1)
+_RATE_UK_S = const(2)
+_SIZE = const(3)
 
 
 class Cooling:
@@ -23,20 +30,22 @@ class Cooling:
     .sample_ticks. Allocation-free.
     """
 
+    rate_uk_s = word(_RATE_UK_S)
+
     def __init__(self, params):
         self._params = params
         self._coolant = params[P_COOLANT]
         self.sample_ticks = max(1, _SAMPLE_MS // params[P_TICK_MS])
         self._ring = array("i", bytes(4 * _SAMPLES * SEGMENTS))
-        self._newest = 0
-        self._filled = 0
+        self.words = array("i", bytes(4 * _SIZE))
         self._slopes = array("i", bytes(4 * SEGMENTS))
-        self.rate_uk_s = 0
 
     def step(self, inventory):
         """One sample."""
-        self._newest = (self._newest + 1) % _SAMPLES
-        oldest = (self._newest + 1) % _SAMPLES
+        w = self.words
+        newest = (w[_NEWEST] + 1) % _SAMPLES
+        w[_NEWEST] = newest
+        oldest = (newest + 1) % _SAMPLES
         segment = 0
         while segment < SEGMENTS:
             now = inventory.state[ik.I_BEST_MC + ik.T_RAD1 + segment]
@@ -44,15 +53,15 @@ class Cooling:
             rise_mk = max(-_LIMIT_MK_S * 4, min(_LIMIT_MK_S * 4, rise_mk))
             # 2000 in half seconds stands for 1e6 in ms: a million times the limit leaves 30 bits.
             self._slopes[segment] = rise_mk * 2000 // ((_SAMPLES - 1) * _SAMPLE_MS // 500)
-            self._ring[SEGMENTS * self._newest + segment] = now
+            self._ring[SEGMENTS * newest + segment] = now
             segment += 1
-        if self._filled < _SAMPLES:
-            self._filled += 1
+        if w[_FILLED] < _SAMPLES:
+            w[_FILLED] += 1
             return
         a = self._slopes[0]
         b = self._slopes[1]
         c = self._slopes[2]
-        self.rate_uk_s = max(min(a, b), min(max(a, b), c))
+        w[_RATE_UK_S] = max(min(a, b), min(max(a, b), c))
 
     def expansion_ul_k(self, segment, temp_mc):
         """Volume of a full segment's liquid a kelvin."""

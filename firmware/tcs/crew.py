@@ -162,7 +162,7 @@ class Crew:
         loss = self._watches.loss
         rates = app.leak_rate
         rate = 0
-        if app.diagnosis.alarms >> ST_LEAK_CLASS_COOLANT_LEAK & 1:
+        if app.diagnosis.alarms >> ST_LEAK_CLASS_COOLANT_LEAK & 1 and not loss.has_stopped:
             if loss.rate_ul_s != UNKNOWN:
                 rate = loss.rate_ul_s if loss.rate_ul_s > _TIGHT_UL_S or rates.rate_ul_s < _TIGHT_UL_S else 0
             elif not app.recovery.is_tight:
@@ -225,15 +225,19 @@ class Crew:
         out = self._out
         cause = self._watches.cause
         is_cabin = cause.cause == ST_CAUSE_COOLANT_LEAK_CABIN
+        if not is_cabin and cause.cause == ST_CAUSE_COOLANT_LEAK_UNLOCATED and not cause.evidence & E_NONE_CONVICTED:
+            out[CREW_CABIN_COOLANT_UL] = UNKNOWN
+            out[CREW_LFL_10_S] = UNKNOWN
+            out[CREW_LFL_100_S] = UNKNOWN
+            return
         # Nobody knows where it goes, and no segment is it: the worst is the cabin.
-        if not is_cabin and not (cause.cause == ST_CAUSE_COOLANT_LEAK_UNLOCATED and cause.evidence & E_NONE_CONVICTED):
+        if not is_cabin and cause.cause != ST_CAUSE_COOLANT_LEAK_UNLOCATED:
             out[CREW_CABIN_COOLANT_UL] = 0
             out[CREW_LFL_10_S] = HORIZON_S
             out[CREW_LFL_100_S] = HORIZON_S
             return
-        params = self._params
         in_cabin_ul = self._lost_ul()
-        density = density_kg_m3(params[P_COOLANT], 20000)
+        density = density_kg_m3(self._params[P_COOLANT], 20000)
         out[CREW_CABIN_COOLANT_UL] = in_cabin_ul
         gas_ul = app.inventory.state[ik.I_GAS_UL]
         tenth_s = self._cabin_s(_TENTH, in_cabin_ul, density, gas_ul)

@@ -12,8 +12,11 @@ RING = const(256)
 RAMP_MAX = const(128)
 BASELINE = const(64)
 CLIP_UL = const(8000000)
+ONSET_MAX = const(192)  # samples of a ramp that fit_onset looks back on
+ONSET_LEVEL = const(32)  # and at least as many before it
+ONSET_UNITS = const(28000)  # two sums of ONSET_MAX^2 / 2 of them stay within 30 bits
 
-# out of fit_ramp
+# out of fit_ramp and fit_onset
 R_SAMPLES = const(0)  # how many samples ago the ramp began
 R_SLOPE_Q4 = const(1)  # uL a sample
 R_LEVEL_UL = const(2)  # before it
@@ -90,6 +93,102 @@ def fit_ramp(ring: ptr32, newest: int, first: int, last: int, allow_q4: int, nor
     out[R_LEVEL_UL] = level + zero
     if best > (0x1FFFFFFF >> shift):
         best = 0x1FFFFFFF >> shift
+    return best << shift
+
+
+@micropython.native
+def fit_onset(ring: ptr32, newest: int, count: int, first: int, last: int, out: ptr32) -> int:
+    """Least squares of "level, then a ramp down that began m samples ago", both free, over `count` samples up to `newest`.
+
+    m = first..last: at most ONSET_MAX, and ONSET_LEVEL less than count. What stands before the ramp is all level, so the slope is unbiased
+    whatever the noise did to raise an alarm. Returns the best fit's deviate times a sample's noise (uL); level, slope and m stand in `out`.
+    """
+    zero = ring[newest]
+    i = newest - last
+    if i < 0:
+        i += RING
+    x = ring[i] - zero
+    if x < 0:
+        x = 0 - x
+    i = newest - count + 1
+    if i < 0:
+        i += RING
+    y = ring[i] - zero
+    if y < 0:
+        y = 0 - y
+    if x < y:
+        x = y
+    if x > CLIP_UL:
+        x = CLIP_UL
+    shift = 0
+    while x > ONSET_UNITS - 4000:
+        x >>= 1
+        shift += 1
+    limit = ONSET_UNITS << shift
+    mean = 0
+    m = 0
+    while m < count:
+        x = ring[i] - zero
+        if x > limit:
+            x = limit
+        elif x < 0 - limit:
+            x = 0 - limit
+        mean += x >> shift
+        i += 1
+        if i == RING:
+            i = 0
+        m += 1
+    mean = mean // count
+    best = 0
+    best_y = 0
+    out[R_SAMPLES] = first
+    total = 0
+    moment = 0
+    squares = 0
+    triangle = 0
+    root = 32
+    m = 1
+    i = newest
+    while m <= last:
+        x = ring[i] - zero
+        if x > limit:
+            x = limit
+        elif x < 0 - limit:
+            x = 0 - limit
+        total += x >> shift
+        moment += total
+        squares += m * m
+        triangle += m
+        # 32 sqrt(sum of squares of the ramp about its mean), by Newton's steps from the ramp one sample shorter
+        if m < 32:
+            x = squares * 1024 - triangle * triangle * 1024 // count
+        else:
+            x = (squares - triangle * triangle // count) * 1024
+        root = (root + x // root) >> 1
+        if m < 64:
+            root = (root + x // root) >> 1
+        if m >= first:
+            y = triangle * mean - moment
+            if y > 0:
+                x = y // root * 32 + y % root * 32 // root
+                if x > best:
+                    best = x
+                    best_y = y
+                    out[R_SAMPLES] = m
+        i -= 1
+        if i < 0:
+            i += RING
+        m += 1
+    m = out[R_SAMPLES]
+    triangle = m * (m + 1) // 2
+    if m < 32:
+        x = triangle * (2 * m + 1) // 3 * 16 - triangle * triangle * 16 // count
+        y = best_y // x * 256 + best_y % x * 256 // x
+    else:
+        x = triangle * (2 * m + 1) // 3 - triangle * triangle // count
+        y = best_y // x * 16 + best_y % x * 16 // x
+    out[R_SLOPE_Q4] = y << shift
+    out[R_LEVEL_UL] = zero + ((mean + (y * (triangle * 16 // count) >> 8)) << shift)
     return best << shift
 
 

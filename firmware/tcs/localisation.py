@@ -102,12 +102,16 @@ class Localisation:
         self.findings = Findings(params, self.trial)
         self.reopening = Reopening(params)
         self.weighing = Weighing(params)
-        self.segment_state = self.findings.states
         self.words = array("i", bytes(4 * _SIZE))
         self.words[_STATE] = ST_LOCALISATION_IDLE
         self.words[_ROUND_UL] = UNKNOWN
         self._not_before = array("i", bytes(4 * SEGMENTS))  # tick of the next trial
         self._odd_looks = array("i", bytes(4 * SEGMENTS))
+
+    @property
+    def segment_state(self):
+        """ST_SEGMENT_STATE_* x3."""
+        return self.findings.states
 
     @property
     def outcome(self):

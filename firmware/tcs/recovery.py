@@ -72,7 +72,8 @@ _IS_BEGUN = const(6)
 _ROUND = const(7)
 _REARM_TICK = const(8)
 _IS_AGAIN = const(9)
-_SIZE = const(10)
+_ALARM_UL_S = const(10)  # as the estimate stood when the last valve had shut
+_SIZE = const(11)
 
 
 class Recovery:
@@ -116,21 +117,23 @@ class Recovery:
         isolation = self._isolation
         localisation = self.localisation
         is_commanded = isolation.commanded
+        if not w[_IS_BEGUN] and rate_ul_s > 0:
+            w[_ALARM_UL_S] = rate_ul_s
         if is_commanded and not w[_IS_BEGUN]:
             state = isolation.state
             if state == ST_ISOLATION_ISOLATED or state == ST_ISOLATION_INCOMPLETE:
                 w[_IS_BEGUN] = 1
                 w[_IS_TIGHT] = 1 if state == ST_ISOLATION_ISOLATED else 0
-                localisation.begin(rate_ul_s, tick, w[_IS_AGAIN])
+                localisation.begin(w[_ALARM_UL_S], tick, w[_IS_AGAIN])
         state = localisation.state
         is_quiet = state == ST_LOCALISATION_ENDED or (state == ST_LOCALISATION_IDLE and not is_commanded)
         if is_quiet:
             # Nothing is shut or about to be, or all is over: once a second is enough to know what the segments are like.
             if tick % self._idle_ticks == 0:
-                self._gather(sensing, inventory, rate_ul_s, True)
+                self._gather(sensing, inventory, True)
                 localisation.rest(self.inputs)
         else:
-            self._gather(sensing, inventory, rate_ul_s, False)
+            self._gather(sensing, inventory, False)
             action = localisation.step(self.inputs, tick)
             if action != tr.A_NONE:
                 self._act(action, tick)
@@ -181,7 +184,7 @@ class Recovery:
                 self._valves.command(2 * segment + 1, vb.CLOSED, tick)
             segment += 1
 
-    def _gather(self, sensing, inventory, rate_ul_s, is_resting):
+    def _gather(self, sensing, inventory, is_resting):
         x = self.inputs
         w = self.words
         valves = self._valves
@@ -195,7 +198,7 @@ class Recovery:
         else:
             w[_LOW_UL] += (inventory.inventory_ul - w[_LOW_UL]) // self._smooth_ticks
         x[tr.IN_INVENTORY_UL] = w[_LOW_UL]
-        x[tr.IN_RATE_UL_S] = rate_ul_s
+        x[tr.IN_RATE_UL_S] = w[_ALARM_UL_S]
         shut = 0
         is_open = 0
         left = 0

@@ -1,6 +1,7 @@
 """Watches: pump, cabin, flow meter, reliefs, and how a loss goes on; and the cause that comes of it. Each in its own ticks of the second.
 
-What they may do: raise alarms, trip a pump that is about to be damaged, and switch it off behind a leak into the cabin. They move no valve.
+What they may do: raise alarms, trip a pump that is about to be damaged, switch it off behind a leak into the cabin, and open a valve of a
+healthy segment that is shut and whose relief is stuck closed. They shut nothing.
 """
 
 from micropython import const
@@ -26,6 +27,7 @@ from tcs.tables import (
     EV_PUMP_PROTECTION,
     EV_RELIEF_FAULT,
     EV_SEGMENT_PRESSURE_HIGH,
+    EV_SEGMENT_RELIEVED,
     P_INTERNAL_PUMP_OFF,
     P_TRIAL_EXCESS_UL_S,
     ST_CAUSE_COOLANT_LEAK_CABIN,
@@ -41,12 +43,16 @@ from tcs.tables import (
     ST_LOCALISATION_IDLE,
     ST_MODE_ARMED,
     ST_PUMP_REASON_INTERNAL_LEAK,
+    ST_RELIEF_FAULT_STUCK_CLOSED,
     ST_SEGMENT_OR_NONE_NONE,
+    ST_SEGMENT_STATE_CLEARED,
     ST_SEGMENT_STATE_CONVICTED,
+    ST_SEGMENT_STATE_IN_SERVICE,
+    ST_SEGMENT_STATE_REOPENED,
     ST_VERDICT_LEAK,
     ST_VERDICT_OK,
 )
-from tcs.valves import BYPASS
+from tcs.valves import BYPASS, OPEN
 
 WATCH_MS = 200  # period of the watches of pump and cabin
 _P_PUMP = const(3)
@@ -109,7 +115,7 @@ class Watches:
         else:
             self._watch_cabin(trusted)
             if slot <= SEGMENTS * 2:
-                self._watch_relief(slot // 2, trusted)
+                self._watch_relief(slot // 2, trusted, tick)
 
     def _watch_flow(self, tick):
         app = self._app
@@ -186,7 +192,7 @@ class Watches:
 
     # ---- reliefs
 
-    def _watch_relief(self, segment, trusted):
+    def _watch_relief(self, segment, trusted, tick):
         app = self._app
         sensing = app.sensing
         relief = self.relief
@@ -198,8 +204,19 @@ class Watches:
             self.cause.relief_faulted = True
             app.diagnosis.latch(ST_LEAK_CLASS_VALVE_FAULT)
             app.events.emit(EV_RELIEF_FAULT, segment, relief.fault, relief.above_pa)
+            if relief.fault == ST_RELIEF_FAULT_STUCK_CLOSED:
+                self._relieve(segment, p_rad, tick)
         if relief.high_segment >= 0:
             app.events.emit(EV_SEGMENT_PRESSURE_HIGH, segment, p_rad)
+
+    def _relieve(self, segment, p_rad, tick):
+        """A segment that was never suspected, or is cleared, may have a valve opened. Any other one never, whatever it stands at."""
+        app = self._app
+        state = app.recovery.localisation.segment_state[segment]
+        is_healthy = state == ST_SEGMENT_STATE_IN_SERVICE or state == ST_SEGMENT_STATE_REOPENED or state == ST_SEGMENT_STATE_CLEARED
+        if is_healthy and app.isolation.mode == ST_MODE_ARMED:
+            app.valves.command(2 * segment + 1, OPEN, tick)
+            app.events.emit(EV_SEGMENT_RELIEVED, segment, 2 * segment + 1, p_rad)
 
     # ---- loss and cause
 

@@ -7,7 +7,7 @@ import itertools
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ LEAK_S = 60.0
 FAULT_S = 30.0
 DESIGN_KPA = 500.0
 BOTTOMED_KPA = 50.0
+LONG_S = 1200.0
+OUT_OF_SERVICE = " is healthy and out of service"
 VALVES = [f"{segment}_{side}" for segment in SEGMENTS for side in ("in", "out")] + ["bypass"]
 
 HEAD = """schema = "isoloop.scenario/1"
@@ -100,29 +102,6 @@ HOLES: tuple[tuple[tuple[str, float], ...], ...] = (
 )
 
 
-KNOWN: dict[str, str] = {
-    **{
-        f"internal-1.0/{segment}_{side}-stuck_open": "a leak into the cabin cannot be told from one in a segment that would not shut"
-        for segment in SEGMENTS
-        for side in ("in", "out")
-    },
-    **{
-        f"{leak}/{segment}_{side}-stuck_open": "it stays open whether the segment that would not shut leaks too: undecided"
-        for leak in ("rad2-0.4", "rad2-8.0", "rad3-2.0")
-        for segment in SEGMENTS
-        for side in ("in", "out")
-        if not leak.startswith(segment)
-    },
-    "rad2-8.0/rad1_out-switch_open": "re-opened after a burst, the second segment took 86 mL against 8: not understood",
-    **{
-        f"internal-1.0/p_rad{number}-{mode}": "a leak into the cabin and a segment without its pressure: undecided"
-        for number in (1, 2, 3)
-        for mode in ("open", "short", "stuck")
-    },
-}
-"""Cases that are not safe yet, and why."""
-
-
 def matrix() -> list[Case]:
     """Every leak against every fault, each with its own seed and temperature, in an order that any first part represents."""
     cases = []
@@ -137,18 +116,33 @@ def matrix() -> list[Case]:
 
 
 def unsafe(case: Case, folder: Path) -> tuple[list[str], dict[str, Any]]:
-    """Fly a case; the properties that it broke, and its summary."""
+    """Fly a case; the properties that it broke, and its summary.
+
+    Where nothing but time is missing - a healthy segment not back yet - it flies once more, to ten minutes after the last trial.
+    """
+    broken, summary = _judged(case, folder / "first")
+    if broken and all(row.endswith(OUT_OF_SERVICE) for row in broken) and case.duration_s < LONG_S:
+        broken, summary = _judged(replace(case, duration_s=LONG_S), folder / "longer")
+    return broken, summary
+
+
+def _judged(case: Case, folder: Path) -> tuple[list[str], dict[str, Any]]:
     folder.mkdir(parents=True)
     path = folder / "scenario.toml"
     path.write_text(case.toml(), encoding="utf-8")
     run = folder / "run"
     summary = fly(load_scenario(str(path)), "unix", run, case.seed)
+    return judge(case, summary, run), summary
+
+
+def judge(case: Case, summary: dict[str, Any], run: Path) -> list[str]:
+    """The properties that a flown case broke."""
     with (run / "truth.csv").open(newline="", encoding="utf-8") as stream:
         *_, last = csv.DictReader(stream)
     broken = []
     holed = {segment for segment, _ in case.holes if segment in SEGMENTS}
     stuck = dict(case.stuck)
-    if summary["t_detect_s"] is None:
+    if case.holes and summary["t_detect_s"] is None:
         broken.append("silent")
     if summary["false_isolations"]:
         broken.append("false isolation")
@@ -163,11 +157,11 @@ def unsafe(case: Case, folder: Path) -> tuple[list[str], dict[str, Any]]:
         elif summary["min_loop_pressure_kpa"] > BOTTOMED_KPA and any(
             float(last[f"valve_{side}_ratio"]) < 0.99 for side in sides if stuck.get(side) != "stuck_closed"
         ):
-            broken.append(f"{segment} is healthy and out of service")
+            broken.append(segment + OUT_OF_SERVICE)
     if summary["max_segment_pressure_kpa"] > DESIGN_KPA:
         broken.append("over-pressure")
     if summary["verdict"]["segment"] in set(SEGMENTS) - holed:
         broken.append(f"wrong: {summary['verdict']['segment']}")
     if summary["alloc_faults"]:
         broken.append("allocation")
-    return broken, summary
+    return broken

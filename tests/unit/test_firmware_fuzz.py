@@ -19,9 +19,9 @@ def interpreters() -> list[tuple[str, ...]]:
 
 
 def assert_harmless(data: bytes, command: tuple[str, ...]) -> tuple[int, int]:
-    packets, parsed, accepted, faults, _, _ = fuzz(data, command)
-    assert (accepted, faults) == (0, 0)
-    return packets, parsed
+    done = fuzz(data, command)
+    assert (done.accepted, done.faults) == (0, 0)
+    return done.packets, done.parsed
 
 
 @pytest.mark.req("REQ-LNK-006")

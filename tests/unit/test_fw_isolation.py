@@ -182,3 +182,23 @@ def test_isolation_does_not_follow_a_leak_verdict_without_votes_or_trust() -> No
         flight.fly(100)
         assert flight.state() == NORMAL, fault
         assert flight.app.drive_word == PUMP_BIT, fault
+
+
+@pytest.mark.req("REQ-LOC-005")
+def test_isolation_boot_with_everything_shut_and_no_record_stays_shut_and_says_so():
+    flight = Flight()
+    flight.actuators.permille = [0] * 6 + [0]
+    flight.fly(300)
+    assert tables.EV_BOOT_SHUT in flight.numbers()
+    assert flight.actuators.are_radiators_shut()
+    assert not flight.app.drive_word & PUMP_BIT
+    assert flight.app.isolation.state == ISOLATED
+
+
+def test_isolation_of_a_monitor_that_is_disabled_latches_nothing_and_moves_nothing():
+    flight = Scripted(monitors_mask=1023 & ~(1 << tables.ST_LEAK_CLASS_COOLANT_LEAK))
+    flight.verdict = tables.ST_VERDICT_LEAK
+    flight.fly(100)
+    assert flight.app.isolation.state == NORMAL
+    assert flight.app.diagnosis.alarms >> tables.ST_LEAK_CLASS_COOLANT_LEAK & 1 == 0
+    assert tables.EV_ISOLATION_COMMANDED not in flight.numbers()

@@ -96,21 +96,9 @@ class BenchBoard(UnixBoard):
 
 def _is_armed(pins):
     """True when this board was commissioned: its own parameter record lets isolation act. A board without a record is a bare one."""
-    board = _Memory(pins)
-    if board.flash is None:
+    found = rp2_nor.open_nor(pins)
+    if found is None:
         return False
     params = Params()
-    params.load(Store(board))
+    params.load(Store(rp2_nor.Memory(*found)))
     return params.sequence > 0 and params.values[P_MODE] == ST_MODE_ARMED
-
-
-class _Memory:
-    """The board's own sectors, to be read."""
-
-    def __init__(self, pins):
-        found = rp2_nor.open_nor(pins)
-        self.flash, self.blocks = found or (None, None)
-
-    def nor_read(self, sector, page, buffer):
-        """Read a page."""
-        self.flash.readblocks(self.blocks[sector], buffer, page * 256)

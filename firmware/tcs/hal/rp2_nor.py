@@ -16,6 +16,7 @@ SECTORS = 16
 FOLDER = "/nor"
 _MAP = FOLDER + "/map"
 _IOCTL_BLOCKS = 4
+_IOCTL_ERASE = 6
 
 
 def open_nor(pins):
@@ -59,12 +60,32 @@ def make_nor(pins):
                 file.write(page)
     blocks = _find(flash, page)
     for block in blocks:
-        flash.ioctl(6, block)
+        flash.ioctl(_IOCTL_ERASE, block)
     with open(_MAP + ".new", "wb") as file:
         file.write(blocks)
         file.write(array("H", (crc16(bytes(blocks), 0, 2 * SECTORS),)))
     os.rename(_MAP + ".new", _MAP)
     return flash, blocks
+
+
+class Memory:
+    """The sectors without a board around them, for the tools. See tcs.hal."""
+
+    def __init__(self, flash, blocks):
+        self._flash = flash
+        self._blocks = blocks
+
+    def nor_read(self, sector, page, buffer):
+        """Read a page."""
+        self._flash.readblocks(self._blocks[sector], buffer, page * 256)
+
+    def nor_program(self, sector, page, buffer):
+        """Clear bits of a page."""
+        self._flash.writeblocks(self._blocks[sector], buffer, page * 256)
+
+    def nor_erase(self, sector):
+        """Set every bit of a sector."""
+        self._flash.ioctl(_IOCTL_ERASE, self._blocks[sector])
 
 
 def _is_behind_file_system(pins):

@@ -120,6 +120,8 @@ class Flight:
         self._pump_on = 1
         self._bypass = 0
         self._bypass_until = 0
+        self._valve_bits = 0
+        self._valves_until = 0
         self._slow = np.zeros((5, L.CHANNELS))
         self._slow[0] = plant._offset
         self._slow[1:4] = plant._slow
@@ -243,7 +245,14 @@ class Flight:
         word = PUMP_WORD if self._pump_on else 0
         if self.tick < self._bypass_until:
             word |= self._bypass
+        if self.tick < self._valves_until:
+            word |= BYPASS_OPEN_WORD | self._valve_bits
         return word
+
+    def drive(self, valve_bits: int, seconds: float) -> None:
+        """Isolate from here on: the bypass is driven open, and these radiator valves as the drive word has them."""
+        self._valve_bits = valve_bits
+        self._valves_until = self.tick + round(seconds * 10)
 
     def _obey(self) -> int:
         """Whatever is due at this tick; returns the tick of the next thing."""

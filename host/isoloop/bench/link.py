@@ -9,10 +9,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from isoloop import paths
+from isoloop.bench import link_loss
 from isoloop.cli.bench import Row
 from isoloop.dictionary import load_dictionary
 from isoloop.errors import TargetError
@@ -20,7 +22,7 @@ from isoloop.link import cobs
 from isoloop.link.crc import crc16_ccitt_false
 from isoloop.link.decoder import LinkDecoder, StructureReport
 from isoloop.link.packet import TelemetryPacket
-from isoloop.link.telecommand import Credentials, build_packet, frame
+from isoloop.link.telecommand import KEY_BYTES, Credentials, build_packet, frame
 from isoloop.targets.interpreter import find_interpreter
 
 COMMAND = "isoloop bench link"
@@ -79,7 +81,7 @@ def main():
                 parsed += 1
                 if guard.check(uplink.packet, command.tag_at, command.counter) == 0:
                     accepted += 1
-    print(packets, parsed, accepted, faults, uplink.bad_frames, uplink.dropped_bytes)
+    print(packets, parsed, accepted, faults, uplink.bad_frames, uplink.dropped_bytes, guard.failures, guard.replays)
 
 main()
 """
@@ -92,7 +94,7 @@ def measure(full: bool) -> list[Callable[[], list[Row]]]:
         lambda: _fuzz_rows(frames, noise_bytes),
         lambda: _bit_error_rows(noisy),
         lambda: _forgery_rows(2000 if full else 200),
-        _line_rows,
+        lambda: _line_rows(1000 if full else 60),
     ]
 
 
@@ -105,7 +107,8 @@ def hostile_frames(count: int, seed: int) -> bytes:
     for number in range(count):
         row = rows[dice.randrange(len(rows))]
         kind = number % 5
-        packet = build_packet(row, tuple(arg.min for arg in row.args), number & 0x3FFF, number + 1 & 0x3FFFFFFF, stranger)
+        values = tuple(bytes(KEY_BYTES) if arg.is_key else arg.min for arg in row.args)
+        packet = build_packet(row, values, number & 0x3FFF, number + 1 & 0x3FFFFFFF, stranger)
         if kind == 1:
             packet = dice.randbytes(dice.randrange(1, 110))
         elif kind == 2:
@@ -121,12 +124,27 @@ def hostile_frames(count: int, seed: int) -> bytes:
     return bytes(out)
 
 
-def fuzz(data: bytes, command: tuple[str, ...] | None = None) -> tuple[int, int, int, int, int, int]:
-    """Feed bytes to the firmware's receiver under MicroPython.
+class Received(NamedTuple):
+    """What the firmware's receiver made of some bytes.
 
-    Returns:
-        Packets with a right error control, telecommands among them, accepted ones, allocations outside the tag check, bad frames and
-        dropped bytes (both counted up to 65535).
+    Attributes:
+        packets: with a right error control; parsed: telecommands among them; accepted: of those.
+        faults: allocations outside the tag check.
+        bad_frames, dropped_bytes, wrong_tags, replays: as the firmware counts them, up to 65535.
+    """
+
+    packets: int
+    parsed: int
+    accepted: int
+    faults: int
+    bad_frames: int
+    dropped_bytes: int
+    wrong_tags: int
+    replays: int
+
+
+def fuzz(data: bytes, command: tuple[str, ...] | None = None) -> Received:
+    """Feed bytes to the firmware's receiver under MicroPython.
 
     Raises:
         TargetError: it raised or died.
@@ -140,8 +158,7 @@ def fuzz(data: bytes, command: tuple[str, ...] | None = None) -> tuple[int, int,
         )  # fmt: skip
     if done.returncode:
         raise TargetError("the firmware's receiver died of hostile bytes", (done.stdout + done.stderr).decode("utf-8", "replace"))
-    packets, parsed, accepted, faults, bad, dropped = (int(text) for text in done.stdout.split())
-    return packets, parsed, accepted, faults, bad, dropped
+    return Received(*(int(text) for text in done.stdout.split()))
 
 
 def _row(name: str, value: float, unit: str, want: str, ok: bool) -> Row:
@@ -152,17 +169,17 @@ def _fuzz_rows(frames: int, noise_bytes: int) -> list[Row]:
     accepted = faults = sent = 0
     for seed, at in enumerate(range(0, frames, 100_000)):
         count = min(100_000, frames - at)
-        _, _, wrong, alloc, _, _ = fuzz(hostile_frames(count, seed))
+        done = fuzz(hostile_frames(count, seed))
         sent += count
-        accepted += wrong
-        faults += alloc
+        accepted += done.accepted
+        faults += done.faults
     size = 0
     for seed in range(-(-noise_bytes // 10_000_000)):
         data = random.Random(1000 + seed).randbytes(min(10_000_000, noise_bytes - size))
-        _, _, wrong, alloc, _, _ = fuzz(data)
+        done = fuzz(data)
         size += len(data)
-        accepted += wrong
-        faults += alloc
+        accepted += done.accepted
+        faults += done.faults
     return [
         _row("hostile frames", sent, "frames", f"{frames}", sent == frames),
         _row("random bytes", size / 1e6, "MB", f"{noise_bytes / 1e6:g}", size == noise_bytes),
@@ -224,20 +241,22 @@ def _forgery_rows(count: int) -> list[Row]:
         forged += frame(build_packet(rows["ping"], (), number, count + number, other))
         cut = packet[:-4]
         forged += frame(cut + crc16_ccitt_false(cut).to_bytes(2, "big"))
-    right = fuzz(bytes(good))[2]
-    both = fuzz(bytes(good + forged))[2]
+    right = fuzz(bytes(good)).accepted
+    both = fuzz(bytes(good + forged))
+    refused = both.wrong_tags + both.replays + both.packets - both.parsed
     return [
         _row("good telecommands accepted", right, "commands", f"{count}", right == count),
-        _row("forged ones accepted", both - right, f"of {4 * count}", "0", both == right),
+        _row("forged ones accepted", both.accepted - right, f"of {4 * count}", "0", both.accepted == right),
+        _row("forged ones refused and counted", refused, "commands", f"{4 * count}", refused == 4 * count),
     ]
 
 
-def _line_rows() -> list[Row]:
-    """How much of 115 200 baud a leak's full-rate reports use at 10 ms."""
+def _line_rows(losses: int) -> list[Row]:
+    """How much of 115 200 baud a leak's full-rate reports use at 10 ms, and that downlink over a connection that is cut."""
     from isoloop.flight import fly
     from isoloop.schema import load_scenario
 
-    text = 'schema = "isoloop.scenario/1"\nname = "line"\nduration_s = 40\ntick_ms = 10\n' + (
+    text = 'schema = "isoloop.scenario/1"\nname = "line"\nduration_s = 100\ntick_ms = 10\n' + (
         '[[event]]\nat_s = 10\nkind = "leak"\nsegment = "rad2"\nhole_mm = 2.0\n'
     )
     with tempfile.TemporaryDirectory(prefix="isoloop-bench-") as folder:
@@ -256,4 +275,18 @@ def _line_rows() -> list[Row]:
     return [
         _row("of 115200 baud used", share, "%", ">= 95", share >= 95),
         _row("late cycles meanwhile", late, "ticks", "0", late == 0),
+        *_loss_rows(data, losses),
+    ]
+
+
+def _loss_rows(data: bytes, losses: int) -> list[Row]:
+    """The link lost in the middle of frames and found again, the host itself started anew now and then."""
+    found = link_loss.measure(data, losses)
+    unsound = found.missed + found.twice + found.wrong
+    gaps, counted = found.gaps_true, found.gaps_counted
+    return [
+        _row("link lost and found", found.losses, "times", f">= {losses}", found.losses >= losses),
+        _row("host started anew", found.restarts, "times", "", True),
+        _row("whole frames missed, wrong or twice", unsound, f"of {found.received}", "0", unsound == 0),
+        _row("frames lost, as counted", counted, f"of {found.sent}", f"{gaps}", counted == gaps),
     ]

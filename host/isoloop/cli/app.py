@@ -195,6 +195,52 @@ def command_command(
     return command(port, name, arguments or [], timeout, key, baud)
 
 
+@app.command("flash")
+def flash_command(
+    port: Annotated[str, typer.Argument(metavar="PORT", help="A serial port, or the drive of a board in BOOTSEL.", show_default=False)],
+    board: Annotated[str, typer.Option("--board", metavar="B", help="Board file: which pin is what.")] = "reference",
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="Its key; default: the one kept for it, or a new one.", show_default=False)
+    ] = None,
+    board_id: Annotated[
+        str | None, typer.Option("--board-id", metavar="HEX", help="16 digits; default: the chip's own.", show_default=False)
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option("--calibration", metavar="FILE", help="What its channels measure, TOML.", show_default=False)
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Also where another program is on the board; it is kept.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Longest wait for the new firmware to speak.", min=1.0)] = 30.0,
+    json: Json = False,
+) -> int:
+    """Put isoloop on a board, and let the board say what runs there.
+
+    \b
+    isoloop flash /dev/ttyACM0         a board with MicroPython 1.23 or later, also one that runs isoloop already
+    isoloop flash /media/me/RPI-RP2    a board plugged in with BOOTSEL held: the release image
+
+    Until the last small write the board stays as it was.
+    """
+    from isoloop.cli.flash import flash
+
+    return flash(port, board, key, board_id, calibration, replace, timeout, json)
+
+
+@app.command("doctor")
+def doctor_command(
+    port: Annotated[str | None, typer.Argument(metavar="PORT", help="Also say what is behind this port.", show_default=False)] = None,
+    json: Json = False,
+) -> int:
+    """Say what this host has, which boards are plugged in, what is missing and how to get it.
+
+    \b
+    isoloop doctor
+    isoloop doctor /dev/ttyACM0
+    """
+    from isoloop.cli.flash import doctor
+
+    return doctor(port, json)
+
+
 @app.command("xtce")
 def xtce_command() -> int:
     """Print the telemetry and telecommand database as XTCE."""

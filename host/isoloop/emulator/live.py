@@ -55,6 +55,7 @@ class LiveBoard:
         files: Mapping[str, bytes] | None = None,
         flash: bytes | None = None,
         wiring: Wiring | None = None,
+        flash_time_ratio: float = 1.0,
         before: Callable[[Chip], object] = lambda chip: None,
     ) -> None:
         """
@@ -64,6 +65,7 @@ class LiveBoard:
             files: contents of its file system; None: an erased one, which the image formats.
             flash: the whole flash of an earlier board instead, 2 MB.
             wiring: None: the reference board's.
+            flash_time_ratio: of the time that erasing and programming take; waiting for it is work for the emulator.
             before: gets the chip before it runs.
         """
         from isoloop.kernels import firmware
@@ -75,6 +77,7 @@ class LiveBoard:
         self.board.counts[:] = array("H", QUIET_COUNTS)
         self.board.switches = QUIET_SWITCHES
         self.set_straps(bench=bench, maintenance=maintenance)
+        self.chip.mcu.ssi.time_ratio = flash_time_ratio
         before(self.chip)
         self._usb = UsbPort(self.chip)
         self.chip.on_reset.append(self._on_reset)

@@ -77,6 +77,7 @@ class _Flash(RPSSI):
     """
 
     busy_until_ns = 0.0
+    time_ratio = 1.0
 
     def _shift_byte(self, byte_out: int) -> int:
         answer = int(super()._shift_byte(byte_out))
@@ -104,7 +105,7 @@ class _Flash(RPSSI):
             flash[page + (address + i) % PAGE_SIZE] &= byte
 
     def _be_busy(self, milliseconds: float) -> None:
-        self.busy_until_ns = self.rp2040.clock.nanos + milliseconds * 1e6
+        self.busy_until_ns = self.rp2040.clock.nanos + milliseconds * 1e6 * self.time_ratio
 
 
 class _PacedUart(_Uart):

@@ -11,13 +11,15 @@ from isoloop.flight.recorder import Recorder
 from isoloop.flight.serve import ByteServer
 from isoloop.flight.truth_record import TruthRecord
 from isoloop.link.decoder import LinkDecoder, Report, VerificationReport
+from isoloop.link.keys import next_counter
+from isoloop.link.telecommand import EMULATED_ID
 from isoloop.schema import Scenario
 from isoloop.schema.names import DURATION_MAX_S
 from isoloop.targets import Target, open_target
 
 
 def emulate(scenario: Scenario, target: str | Target, port: ByteServer, speed: float = 1.0) -> None:
-    """Fly until KeyboardInterrupt (or 31 days of scenario time). The scenario's own telecommands and link faults are left out.
+    """Fly until KeyboardInterrupt (or 31 days of scenario time), with the scenario's own telecommands and link faults.
 
     Raises:
         UsageError, TargetError: as isoloop.flight.fly().
@@ -34,25 +36,30 @@ def emulate(scenario: Scenario, target: str | Target, port: ByteServer, speed: f
 
 
 class _LiveGround(GroundSegment):
-    """The ground behind a port, in the place of a scenario's."""
+    """The ground behind a port, and the scenario's beside it on the same line."""
 
     def __init__(self, port: ByteServer, scenario: Scenario) -> None:
-        self.wake_tick = 0
-        self.names = {}
+        super().__init__(scenario, scenario.seed)
         self._port = port
-        self._pending = b""
-        self._budget_bytes = max(1, scenario.link_baud * scenario.tick_ms // 10_000)
+        self.wake_tick = 0
 
     def uplink(self, tick: int) -> bytes:
         """What has come up, as fast as the line carries it."""
         self._pending += self._port.read()
-        data, self._pending = self._pending[: self._budget_bytes], self._pending[self._budget_bytes :]
+        data = super().uplink(tick)
+        self.wake_tick = 0
         return data
 
     def received(self, tick: int, data: bytes) -> bytes:
         """Hand it to the port; nothing is left to record."""
-        self._port.write(data)
+        data = super().received(tick, data)
+        if data:
+            self._port.write(data)
         return b""
+
+    def next_number(self) -> int:
+        """Of the same series as the telecommands of `isoloop command`: whichever comes later has the higher counter."""
+        return next_counter(EMULATED_ID)
 
 
 class _NoRecorder(Recorder):

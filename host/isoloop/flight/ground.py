@@ -50,8 +50,8 @@ class GroundSegment:
         """Bytes that reach the board in this tick, at most what the line carries."""
         while self._commands and self._commands[0][0] <= tick:
             _, name, values = self._commands.pop(0)
-            self.names[self._number + 1 & 0x3FFF] = name
             self._send(name, values, ACK_ALL)
+            self.names[self._number & 0x3FFF] = name
         data, self._pending = self._pending[: self._budget_bytes], self._pending[self._budget_bytes :]
         if not self._pending:
             self.wake_tick = self._commands[0][0] if self._commands else _NEVER
@@ -66,8 +66,12 @@ class GroundSegment:
         """What arrives of the bytes that left the board in this tick."""
         return self._through(tick, data) if self._faults else data
 
+    def next_number(self) -> int:
+        """Counter and sequence count of the next telecommand: they rise in the order of sending."""
+        return self._number + 1
+
     def _send(self, name: str, values: tuple[Value, ...], acks: int) -> None:
-        self._number += 1  # counter and sequence count: they rise in the order of sending
+        self._number = self.next_number()
         self._pending += frame(build_packet(self._rows[name], values, self._number, self._number, self._credentials, acks))
         if name == "key_write" and isinstance(values[0], bytes):
             self._credentials = Credentials(self._credentials.board_id, values[0])

@@ -140,7 +140,7 @@ def _bind(function: Any, record: np.ndarray) -> Callable[..., int]:
         for argument in arguments:
             if isinstance(argument, array):
                 flat += argument.buffer_info()
-            elif isinstance(argument, (bytearray, memoryview)):
+            elif isinstance(argument, (bytes, bytearray, memoryview)):
                 flat += (np.frombuffer(argument, np.uint8).ctypes.data, len(argument))
             else:
                 flat.append(int(argument))

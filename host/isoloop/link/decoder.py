@@ -197,6 +197,13 @@ class LinkDecoder:
         self._rest = b""
         self._sequence = None
 
+    def reconnect(self) -> None:
+        """The line was cut and is back: what had begun is lost, and so is what the sequence count will tell."""
+        if self._rest:
+            self.statistics.bad_frames += 1
+        self._rest = b""
+        self._is_overlong = False
+
     def _frame(self, block: bytes, reports: list[Report]) -> None:
         statistics = self.statistics
         try:
@@ -205,10 +212,11 @@ class LinkDecoder:
             statistics.bad_frames += 1
             return
         statistics.frames += 1
-        if self._sequence is not None:
+        report = self._report(packet)
+        is_boot = isinstance(report, EventReport) and report.event.name == "BOOT"
+        if self._sequence is not None and not is_boot:  # a firmware that starts counts from 0: no gap
             statistics.lost_packets += (packet.sequence - self._sequence - 1) % SEQUENCE_MODULO
         self._sequence = packet.sequence
-        report = self._report(packet)
         if report is None:
             statistics.unknown_packets += 1
         else:

@@ -14,6 +14,7 @@ from isoloop.errors import TargetError, UsageError
 from isoloop.link.bytelog import ByteLog
 from isoloop.link.decoder import AnswerReport, LinkDecoder, LinkStatistics, ParameterReport, Report, VerificationReport, refusal
 from isoloop.link.keys import next_counter
+from isoloop.link.ports import open_port
 from isoloop.link.telecommand import CommandError, Credentials, build_packet, frame, resolve_arguments
 
 BAUD_DEFAULT = 115_200
@@ -81,6 +82,8 @@ class GroundLink:
         self._log = log
         self._port: Any = None
         self._is_checked = False
+        if "://" not in url:
+            open_port(url, baud).close()  # what a user can mend is told at once, and in a sentence
         self._open(time.monotonic() + timeout_s)
 
     @property
@@ -200,7 +203,7 @@ class GroundLink:
         self._is_checked = False  # it may be another board
         if time.monotonic() >= deadline_s:
             raise TargetError(f"port {self.url} is gone ({_reason(error)})")
-        self.decoder.restart()
+        self.decoder.reconnect()
         self._open(deadline_s)
         self.reconnects += 1
         if self.on_reconnect is not None:

@@ -15,6 +15,15 @@ from .config import PlantConfig
 from .events import PlantEvent, Schedule, check, leak_rows
 from .kernel import settle, step
 from .steady import initial_degc
+from .thermal import exchanger_w_k
+
+CREW = {"soyuz": 3}
+"""People aboard by preset; nobody elsewhere."""
+CREW_HEAT_W = 120
+LFL_G_M3 = {"isooctane": 52, "water": 0, "ammonia": 106}
+"""Lower flammable limit in air: 1.1 % of isooctane, 15 % of ammonia (by volume, at 20 C); water does not burn."""
+LOOP_MIN_RATIO = 48.0 / 118.15
+"""Lowest working pressure, of the charge: 360 mmHg in the default loop [S?]; the same share elsewhere is ours."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -133,6 +142,7 @@ class Plant:
         """As-built flight parameters by dictionary name: what the builder of this loop tells the firmware."""
         c = self.config
         segment_ml = round(c.radiator_volume_ml)
+        crew = CREW.get(c.preset, 0)
         return {
             "coolant": c.liquid.number,
             "gas_pv_mj": round(c.gas_pv_kpa_l * 1000.0),
@@ -151,6 +161,20 @@ class Plant:
             "pump_rated_ml_s": round(c.pump_rated_ml_s),
             "tick_ms": self.tick_ms,
             "p_noise_pa": round(c.p_noise_kpa * 1000.0),
+            "pump_npsh_pa": round(c.pump_npsh_kpa * 1000.0),
+            "relief_crack_pa": round(c.relief_crack_kpa * 1000.0),
+            "loop_min_pa": round(LOOP_MIN_RATIO * c.charge_kpa * 1000.0),
+            "crew_count": crew,
+            "equipment_heat_w": max(0, round(c.load_w) - crew * CREW_HEAT_W),
+            "bay_capacity_j_k": _within(c.bay_capacity_kj_k * 1e3, 1000, 1_000_000),
+            "structure_capacity_j_k": _within(c.structure_capacity_kj_k * 1e3, 1000, 100_000_000),
+            "structure_ua_mw_k": _within(c.structure_ua_w_k * 1e3, 0, 1_000_000),
+            "loss_ua_mw_k": _within(c.loss_ua_w_k * 1e3, 0, 1_000_000),
+            "exchanger_ua_mw_k": _within(exchanger_w_k(self._P, c.pump_rated_ml_s) * 1e3, 0, 1_000_000),
+            "radiator_ua_mw_k": _within(c.radiator_ua_w_k * 1e3, 0, 1_000_000),
+            "coolant_cp_j_kg_k": _within(c.liquid.cp_j_kg_k, 100, 10_000),
+            "cabin_volume_l": _within(c.cabin_volume_m3 * 1e3, 1, 1_000_000),
+            "lfl_g_m3": LFL_G_M3[c.coolant],
         }
 
     def calibration(self) -> list[tuple[int, int, int]]:
@@ -158,3 +182,8 @@ class Plant:
         rows = [(KIND_PRESSURE, 0, round(span * 1000.0)) for span in pressure_spans_kpa(self.config)]
         rows += [(KIND_TEMPERATURE, round(T_SPAN_DEGC[0] * 1000.0), round(T_SPAN_DEGC[1] * 1000.0))] * L.TEMPERATURE_CHANNELS
         return [*rows, (KIND_V_REF, 0, 0)]
+
+
+def _within(value: float, low: int, high: int) -> int:
+    """As a flight parameter, within its range."""
+    return min(max(round(value), low), high)

@@ -1,0 +1,138 @@
+"""Memory: every word that decides a valve lives in an array, and every bit of the critical ones that flips is put right."""
+
+from array import array
+
+import pytest
+
+from fakes.flight_rig import Actuators, Flight
+from tcs import memory_kernel as mk
+from tcs import tables
+
+
+
+def signed(value):
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value
+
+
+def arrays(held, path="app", seen=None, found=None):
+    """Every array, bytearray and view that can be reached, by its path."""
+    seen = set() if seen is None else seen
+    found = {} if found is None else found
+    if isinstance(held, array | bytearray | memoryview):
+        found[path] = held
+    elif isinstance(held, list | tuple):
+        for i, value in enumerate(held):
+            arrays(value, f"{path}[{i}]", seen, found)
+    elif hasattr(held, "__dict__") and type(held).__module__.startswith(("tcs", "fakes")) and id(held) not in seen:
+        seen.add(id(held))
+        for name, value in vars(held).items():
+            arrays(value, f"{path}.{name}", seen, found)
+    return found
+
+
+@pytest.mark.req("REQ-MEM-001")
+@pytest.mark.parametrize("bit", [0, 15, 31])
+@pytest.mark.parametrize("copy", ["_live", "_second", "_third"])
+def test_memory_outvotes_a_flipped_bit_of_any_critical_word(copy, bit):
+    flight = Flight()
+    flight.fly(80)
+    memory = flight.app.memory
+    flight.app.isolation.commanded = 1  # something is under way: all of it is critical
+    memory.keep()
+    want = list(memory._live)
+    for at in range(len(want)):
+        getattr(memory, copy)[at] = signed(getattr(memory, copy)[at] ^ 1 << bit)
+        memory.settle()
+        assert list(memory._live) == want == list(memory._second) == list(memory._third), at
+    assert memory.corrected == len(want)
+
+
+@pytest.mark.req("REQ-MEM-001")
+@pytest.mark.parametrize("name", ["_block", "_spare", "_constant", "_constant_spare", "_params", "_params_second", "_checks"])
+def test_memory_puts_a_flipped_bit_of_a_long_block_right(name):
+    flight = Flight()
+    flight.fly(80)
+    memory = flight.app.memory
+    memory.keep()
+    want = [list(memory._block), list(memory._constant), list(memory._params)]
+    held = getattr(memory, name)
+    for at in range(len(held)):
+        held[at] = signed(held[at] ^ 1 << (at % 32))
+        for _ in range(4):
+            memory.settle()
+        assert [list(memory._block), list(memory._constant), list(memory._params)] == want, at
+        memory.keep()
+    assert memory.faults == 0
+
+
+@pytest.mark.req("REQ-MEM-001")
+def test_memory_block_that_is_wrong_twice_starts_afresh_and_says_so():
+    flight = Flight()
+    flight.fly(80)
+    memory = flight.app.memory
+    memory.keep()
+    memory._block[3] ^= 4
+    memory._spare[5] ^= 4
+    memory.settle()
+    assert memory.faults == 1
+    assert tables.EV_MEMORY_FAULT in flight.numbers()
+    assert list(memory._block) == list(memory._fresh)
+
+
+def test_memory_check_word_sees_every_single_bit():
+    words = array("i", [0, -1, 123456, -7])
+    want = mk.check(words, 4)
+    assert 0 <= want < 1 << 30
+    for at in range(4):
+        for bit in range(32):
+            words[at] = signed(words[at] ^ 1 << bit)
+            assert mk.check(words, 4) != want
+            words[at] = signed(words[at] ^ 1 << bit)
+
+
+def test_memory_kept_over_a_command_of_the_ground_is_not_outvoted():
+    flight = Flight()
+    flight.fly(80)
+    memory = flight.app.memory
+    memory.keep()
+    flight.app.valves.command(0, 1, 100)
+    memory.keep()
+    memory.settle()
+    assert flight.app.valves.goal[0] == 1
+    assert memory.corrected == 0
+
+
+def twin(flight, **params):
+    """A fresh application with nothing of this one's but its arrays; the same plant."""
+    other = Flight(**params)
+    theirs = arrays(other.app)
+    for path, held in arrays(flight.app).items():
+        for i, value in enumerate(held):
+            theirs[path][i] = value
+    other.actuators = Actuators()
+    other.actuators.permille = list(flight.actuators.permille)
+    other.values = list(flight.values)
+    other.noise._x = flight.noise._x
+    other.board.tick = flight.board.tick
+    return other
+
+
+@pytest.mark.req("REQ-MEM-002")
+@pytest.mark.parametrize("at", [780, 812, 850, 925, *(pytest.param(at, marks=pytest.mark.long) for at in (830, 905, 960, 1020, 1130))])
+def test_nothing_that_decides_a_valve_lives_outside_the_arrays(at):
+    flight = Flight()
+
+    def fly(subject, first, last):
+        told = []
+        for tick in range(first, last):
+            subject.fly(1, 40 if 800 <= tick < 1000 else 0)
+            told.append(subject.app.drive_word)
+        return told
+
+    fly(flight, 0, at)
+    other = twin(flight)
+    words = fly(flight, at, 1400)
+    again = fly(other, at, 1400)
+    assert again == words
+    assert any(word & 0x3FFF for word in words)
