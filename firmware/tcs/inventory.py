@@ -52,6 +52,7 @@ _SUPPLY_WALL = const(51)
 _RETURN_NOW = const(438)
 _RETURN_LATE = const(1027)
 _RETURN_SUPPLY = const(-440)
+_T_GAS = const(8)
 _T_BAY = const(14)
 
 
@@ -85,7 +86,8 @@ class Inventory:
             # Every value has just moved, or seems to have: whichever it was, the leads take minutes to forget it.
             self.disturb(min(_UNREST_MAX_UL, jump_ul))
         if state[I_STARTED]:
-            follow(state, I_BEST_MC, I_NEAR_MC, sensing.value(_T_BAY), self._neighbours, self._neighbours_cfg)
+            gas, bay = sensing.value(_T_GAS), sensing.value(_T_BAY)
+            follow(state, I_BEST_MC, I_NEAR_MC, gas, bay, self._neighbours, self._neighbours_cfg)
             state[I_NEAR] = 1
         status = account(sensing.p_comp_pa, connected, flowing, state, self._cfg)
         self.status = status

@@ -34,7 +34,7 @@ I_LOW_Q8 = const(16)  # x6: low-passed, for the sensor's lag
 I_BEST_MC = const(22)  # x6: lag-corrected or substituted
 I_SUBSTITUTE_MC = const(28)  # x6: own less neighbour when it failed
 I_SEEN = const(34)  # x6: has ever been known
-I_GONE = const(40)  # x6: substituted now
+I_GONE = const(40)  # x6: substituted now; ticks until it counts again once it is back
 I_SLOPE_UL_K = const(46)  # x6: inventory per kelvin of this channel
 I_SMOOTH_Q8 = const(52)  # x6: smoothed against the converter's wide codes
 I_RATE_Q8 = const(58)  # x6: the lead, low-passed over a minute
@@ -87,6 +87,7 @@ C_TABLE = const(24)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
 INVENTORY_MAX_UL = const(107000000)  # ten of them stay within 30 bits
 GAS_LOW_MAX_Q6 = const(1000000000)  # 15.6 L: beyond 1.25 times the largest compensator
+RETURN_SMOOTHS = const(3)  # smoothing times that a temperature that is back is watched for
 GAS_SHOWN_MAX_UL = const(1000000)
 SENSITIVITY_MAX_UL_KPA = const(400000)  # four times that of the coldest loop: near the end of the gas it would leave 30 bits
 
@@ -107,17 +108,29 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     unrest = 0
     while i < SLOTS:
         t = st[I_TEMP_MC + i]
+        n = st[I_GONE + i]
         if t != UNKNOWN:
-            known |= 1 << i
             t = t << 8
-            if st[I_SEEN + i] == 0 or st[I_GONE + i]:
-                st[I_SMOOTH_Q8 + i] = t
-                st[I_LOW_Q8 + i] = t
-                st[I_SEEN + i] = 1
-                if i == T_GAS and st[I_GONE]:
+            if n:
+                # It comes back: smoothed for a while before it counts, or one noisy sample would be its level.
+                if st[I_SEEN + i] == 0:
+                    n = 1
+                if n <= cfg[C_SMOOTH_TICKS] * RETURN_SMOOTHS and st[I_SEEN + i]:
+                    st[I_SMOOTH_Q8 + i] += (t - st[I_SMOOTH_Q8 + i]) // cfg[C_SMOOTH_TICKS]
+                else:
+                    st[I_SMOOTH_Q8 + i] = t
+                st[I_LOW_Q8 + i] = st[I_SMOOTH_Q8 + i]
+                n -= 1
+                st[I_GONE + i] = n
+                if n == 0 and i == T_GAS:
                     # Another temperature is not another volume: the gas has not been compressed.
                     st[I_HELD] |= 1
-                st[I_GONE + i] = 0
+            elif st[I_SEEN + i] == 0:
+                st[I_SMOOTH_Q8 + i] = t
+                st[I_LOW_Q8 + i] = t
+        if t != UNKNOWN and n == 0:
+            known |= 1 << i
+            st[I_SEEN + i] = 1
             low = st[I_SMOOTH_Q8 + i]
             if st[I_HELD] & 2:
                 # After a gap: the lead as it was, at the new level.
@@ -218,10 +231,11 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 if st[I_GONE + i] == 0:
                     if i == T_GAS:
                         st[I_HELD] |= 1
-                    st[I_GONE + i] = 1
                     st[I_SUBSTITUTE_MC + i] = 0
                     if st[I_SEEN + i]:
                         st[I_SUBSTITUTE_MC + i] = st[I_BEST_MC + i] - t
+                if st[I_TEMP_MC + i] == UNKNOWN:
+                    st[I_GONE + i] = cfg[C_SMOOTH_TICKS] * RETURN_SMOOTHS + 1
                 st[I_BEST_MC + i] = t + st[I_SUBSTITUTE_MC + i]
             i += 1
 

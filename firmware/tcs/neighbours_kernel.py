@@ -35,12 +35,11 @@ NC_SIZE = const(11)
 
 
 @micropython.native
-def follow(values: ptr32, best: int, near: int, bay: int, st: ptr32, cfg: ptr32) -> int:
+def follow(values: ptr32, best: int, near: int, gas: int, bay: int, st: ptr32, cfg: ptr32) -> int:
     """One tick. values[best..]: gas, supply, return, three radiators (milli-degC); values[near..]: out, gas, supply, return.
 
-    bay: milli-degC or UNKNOWN, which keeps it where it was.
+    gas, bay: as their own sensors say, milli-degC or UNKNOWN, which keeps it where it was.
     """
-    gas = values[best]
     supply = values[best + 1]
     back = values[best + 2]
     radiators = (values[best + 3] + values[best + 4] + values[best + 5]) // 3
@@ -53,11 +52,13 @@ def follow(values: ptr32, best: int, near: int, bay: int, st: ptr32, cfg: ptr32)
         st[N_FIRST_MC + 2] = radiators
         st[N_FIRST_MC + 3] = supply
         st[N_BAY_Q8] = st[N_FIRST_MC + 1] << 8
+        st[N_WALL_Q8] = back << 8
+        if gas != UNKNOWN:
+            st[N_WALL_Q8] = gas << 8
     if n <= cfg[NC_START_TICKS]:
         # A filter of so many ticks stands that many times a tick's slope behind.
         n = cfg[NC_START_TICKS]
         st[N_RETURN_Q8] = (back << 8) - ((back - st[N_FIRST_MC]) << 8) // n * cfg[NC_RETURN_TICKS]
-        st[N_WALL_Q8] = gas << 8
         if bay != UNKNOWN:
             st[N_BAY_Q8] = (bay << 8) - ((bay - st[N_FIRST_MC + 1]) << 8) // n * cfg[NC_BAY_TICKS]
         st[N_RADIATORS_Q8] = (radiators << 8) - ((radiators - st[N_FIRST_MC + 2]) << 8) // n * cfg[NC_LINE_TICKS]

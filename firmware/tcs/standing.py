@@ -10,7 +10,7 @@ from tcs import sensing_kernel as sk
 from tcs import standing_kernel as ek
 
 _SUPPLY_MAX_ML = const(50000)
-_WANDER_MAX_PPM = const(5000)
+_WANDER_MAX_PPM = const(2200)  # three times what it wanders by in the long run
 _P_CABIN = const(7)
 _T_GAS = const(8)
 

@@ -37,7 +37,8 @@ TREND_LAST = const(1160)  # up to here the cabin's trend is less noisy than its 
 LEAD_WINDOW = const(230)  # base samples that a trend of the temperatures is led by
 LEAD_BOUND = const(5)  # how many times a step of them counts while the leads decay
 CABIN_NOISE_PPM = const(250)  # three standard deviations of what 27 s of the cabin tell
-SUPPLY_MAX_PPM = const(5000)  # a supply further off is no longer one
+SUPPLY_MAX_PPM = const(20000)  # a supply further off is no longer one
+SUPPLY_MAX_ML = const(50000)
 
 
 @micropython.native
@@ -176,25 +177,40 @@ def standing(excess: int, members: int, sensitivity_ul_kpa: int, change: ptr32, 
     own = change[CH_V_REF]
     if own < 0:
         own = 0 - own
-    if own > 20000:
-        own = 20000
+    if own > 65535:
+        own = 65535
     own = own >> 3
     doubt = 0
     if own * own // WANDER > window or ev[E_SUPPLY_OK] == 0:
         doubt = 1
+    # own is in eighths of 1/64 count of 32 760: 3.8 ppm. An error of the supply's channel shows in it, beside a healthy supply's wander.
+    seen_ppm = own * 19 // 5
+    beyond = 0
+    if seen_ppm > SUPPLY_MAX_PPM:
+        seen_ppm = SUPPLY_MAX_PPM
+        beyond = 1
+    most_ppm = seen_ppm + ev[E_WANDER_PPM]
+    if most_ppm > SUPPLY_MAX_PPM or ev[E_SUPPLY_OK] == 0:
+        most_ppm = SUPPLY_MAX_PPM
     rest = 0
     if ev[E_CABIN_PA]:
         # What an error of the supply that came about in the window does: the temperatures' leads add their share to a trend.
         own = ev[E_PRESSURE_ML] - ev[E_THERMAL_ML]
         if window > LEAD_WINDOW // 4:
             own -= ev[E_THERMAL_ML] // 10 * LEAD_WINDOW // window * 10
+            if doubt:
+                # It may have come about in a part of the window.
+                own -= ev[E_THERMAL_ML] // 10 * LEAD_WINDOW // window * 10
         else:
-            own -= ev[E_THERMAL_ML] * 4
+            own -= ev[E_THERMAL_ML] * (LEAD_BOUND - 1)
+        if own > SUPPLY_MAX_ML:
+            own = SUPPLY_MAX_ML
+        elif own < 0 - SUPPLY_MAX_ML:
+            own = 0 - SUPPLY_MAX_ML
         i = 0
         while i < 2:
             # By the cabin's trend while it is known, then by its own change if that is less noisy, or if the supply is in doubt.
             near = change[CH_CABIN]
-            j = 0
             if i == 0:
                 near = 0
                 if window < TREND_LAST and ev[E_CABIN_TREND_PA] != UNKNOWN:
@@ -214,10 +230,10 @@ def standing(excess: int, members: int, sensitivity_ul_kpa: int, change: ptr32, 
                 near = -20000
             # ppm that the supply is read too high: then every pressure is low, which is a loss, and every temperature, which is a gain.
             near = 0 - near * 1000 // (ev[E_CABIN_PA] // 1000 + 1)
-            if near > SUPPLY_MAX_PPM:
-                near = SUPPLY_MAX_PPM
-            elif near < 0 - SUPPLY_MAX_PPM:
-                near = 0 - SUPPLY_MAX_PPM
+            if near > most_ppm:
+                near = most_ppm
+            elif near < 0 - most_ppm:
+                near = 0 - most_ppm
             near = near * own // 1000
             if near > rest:
                 rest = near
@@ -236,23 +252,16 @@ def standing(excess: int, members: int, sensitivity_ul_kpa: int, change: ptr32, 
             rest = excess
     if window < WITNESS_WINDOW:
         near = ev[E_PRESSURE_ML] + LEAD_BOUND * ev[E_THERMAL_ML]
-        if near > 100000:
-            near = 100000
+        if near > SUPPLY_MAX_ML:
+            near = SUPPLY_MAX_ML
         if ev[E_SUPPLY_OK] == 0:
             rest += ev[E_WANDER_PPM] * near // 1000
         elif doubt:
-            # own is in eighths of 1/64 count of 32 760: 3.8 ppm
-            own = change[CH_V_REF]
-            if own < 0:
-                own = 0 - own
-            if own > 10000:
-                own = 10000
-            own = (own >> 3) * 19 // 5
-            if own > SUPPLY_MAX_PPM:
-                own = SUPPLY_MAX_PPM
-            own = own * near // 1000
+            own = seen_ppm * near // 1000
             if own > rest:
                 rest = own
+    if beyond:
+        rest = excess
     if rest > 0:
         rest = excess - rest
         if rest < least:

@@ -119,7 +119,8 @@ def chain() -> SimpleNamespace:
                 if jump_ul > 0:
                     inventory[i_unrest] = max(inventory[i_unrest], min(unrest_max, jump_ul))
                 if inventory[i_started]:
-                    follow(inventory, i_best, i_near_mc, sensing[14 * stride + value], neighbours, neighbours_cfg)
+                    gas, bay = sensing[8 * stride + value], sensing[14 * stride + value]
+                    follow(inventory, i_best, i_near_mc, gas, bay, neighbours, neighbours_cfg)
                     inventory[i_near] = 1
                 status = account(p, 7, flowing, inventory, inventory_cfg)
                 if status == ok and x[X_GAP_TICKS] > 0:
