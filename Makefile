@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long lint images clean
+.PHONY: help setup run test test-long lint coverage images clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ test: lint ## set up, lint, and run every test that takes seconds: what CI runs
 
 test-long: $(STAMP) ## the tests that take minutes: 24 h flights, 20 seeds, identity runs
 	$(BIN)/pytest -n $(WORKERS) -m long --timeout 1800 $(PYTEST_FLAGS)
+
+coverage: $(STAMP) ## line coverage of firmware/ under MicroPython, worst module first (needs image unix64cov; a quarter of an hour)
+	@$(BIN)/python tests/line_coverage/measure.py
 
 images: $(STAMP) ## build the 32-bit interpreter and the Pico's UF2 from pinned sources (compilers: see docs/images.md)
 	@$(BIN)/python -m isoloop.images build

@@ -16,6 +16,6 @@ def _sources(folder):
 for _folder in ("tcs", "boards"):
     if os.path.isdir(_folder):
         package(_folder, files=_sources(_folder))
-for _file in ("main.py", "start.py"):
+for _file in ("main.py", "start.py", "module_hashes.py"):
     if os.path.isfile(_file):
         module(_file)

@@ -48,6 +48,7 @@ from tcs.tables import (
     ST_LEAK_CLASS_SENSOR_FAULT,
     ST_LEAK_CLASS_VALVE_FAULT,
     ST_VERDICT_LEAK,
+    ST_VERDICT_OK,
     ST_VERDICT_SUSPECT,
 )
 from tcs.telemetry import Telemetry
@@ -98,7 +99,8 @@ class App:
         self.black_box = BlackBox(store, board, self.events, self.tick_ms, (kinds, lows, highs))
         self.safe_state = SafeState(store, self)
         self.safe_state.restore()
-        self.isolation.pump_tripped = not self.isolation.pump_on and bool(self.diagnosis.alarms >> ST_LEAK_CLASS_PUMP_FAULT & 1)
+        if not self.isolation.pump_on and self.diagnosis.alarms >> ST_LEAK_CLASS_PUMP_FAULT & 1:
+            self.isolation.pump_tripped = 1
         self.black_box.begin(self.diagnosis.alarms)
         self.ground = Ground(self, store, loaded)
         self.memory = Memory(self)
@@ -180,7 +182,8 @@ class App:
             self._estimate(tick)
         self.watches.step(trusted, tick)
         if is_leak or isolation.is_awake:
-            self._isolate(is_leak, trusted, tick)
+            if self._isolate(is_leak, trusted, tick):
+                verdict = ST_VERDICT_OK
         recovery = self.recovery
         if recovery.is_awake or isolation.is_awake or tick % recovery.rest_ticks == 0:
             if recovery.step(sensing, inventory, self.leak_rate.rate_ul_s, tick):
@@ -267,15 +270,16 @@ class App:
         return 1 if (p_pump - p_comp) * 3 > self.params[P_HEAD_PUMP_PA] else 0
 
     def _isolate(self, is_leak, trusted, tick):
+        """True when the alarm is no news: shutting radiators does not help against it, and a second leak must not hide behind it."""
         isolation = self.isolation
-        if is_leak and not isolation.commanded:
-            if self.watches.explains(tick):
-                # Shutting radiators does not help against it, and a second leak must not hide behind it.
-                self.detector.rearm()
-            else:
-                isolation.step(True, self._may_isolate(trusted), self.leak_rate.rate_ul_s, self._least_suspect(), tick)
-                return
+        is_new = is_leak and not isolation.commanded
+        if is_new and not self.watches.explains(tick):
+            isolation.step(True, self._may_isolate(trusted), self.leak_rate.rate_ul_s, self._least_suspect(), tick)
+            return False
         isolation.step(False, False, 0, 0, tick)  # nothing but what is under way
+        if is_new:
+            self.detector.rearm()
+        return is_new
 
     def _may_isolate(self, trusted):
         """A leak that two sensors see; or that one sees and pump and radiators confirm; never on a path that is not trusted."""

@@ -36,6 +36,7 @@ _LOAD_S = const(300)
 _HOLD_S = const(150)
 _FLOW_CHANGE_PERMILLE = const(100)
 _AWAY_MK = const(60000)
+_FAR_MC = const(200000)
 _HEAT_MAX_W = const(20000)
 
 
@@ -94,12 +95,13 @@ class BayForecast:
                 return
             self._settle(bay_mc, return_mc, taken_w)
         if params[P_CREW_COUNT] != self._crew_count:
-            self.load_w += (params[P_CREW_COUNT] - self._crew_count) * params[P_CREW_HEAT_W]
+            self.load_w = max(0, _heat(self.load_w + (params[P_CREW_COUNT] - self._crew_count) * params[P_CREW_HEAT_W]))
             self._crew_count = params[P_CREW_COUNT]
         structure_mc = self._structure_q4 >> 4
         into_w = params[P_STRUCTURE_UA_MW_K] // 100 * _near(bay_mc - structure_mc) // 10000
         out_w = params[P_LOSS_UA_MW_K] // 100 * _near(structure_mc - self._outside_mc) // 10000
-        self._structure_q4 += _heat(into_w - out_w) * 16000 // params[P_STRUCTURE_CAPACITY_J_K]
+        structure_q4 = self._structure_q4 + _heat(into_w - out_w) * 16000 // params[P_STRUCTURE_CAPACITY_J_K]
+        self._structure_q4 = max(-_FAR_MC << 4, min(_FAR_MC << 4, structure_q4))
         self._age_s += 1
         if abs(flow_permille - self._flow_permille) > _FLOW_CHANGE_PERMILLE:
             # The balance is not to be had until the sensors have followed.
@@ -133,7 +135,7 @@ class BayForecast:
     def _settle(self, bay_mc, return_mc, taken_w):
         """The first look: steady, at the load that is on record."""
         params = self._params
-        self.load_w = params[P_EQUIPMENT_HEAT_W] + params[P_CREW_COUNT] * params[P_CREW_HEAT_W]
+        self.load_w = _heat(params[P_EQUIPMENT_HEAT_W] + params[P_CREW_COUNT] * params[P_CREW_HEAT_W])
         into_w = max(-2000, min(2000, self.load_w - taken_w))
         structure_mc = bay_mc - _kelvin(into_w, params[P_STRUCTURE_UA_MW_K])
         self._structure_q4 = structure_mc << 4
@@ -207,7 +209,8 @@ class BayForecast:
         self._bay_mk = _near(total // (_ONE + take + into))
         heat_w = _heat(self._into_w_k * (self._bay_mk - structure_mk) // 1000)
         heat_w -= _heat(params[P_LOSS_UA_MW_K] // 1000 * (structure_mk - self._far_mk) // 1000)
-        self._structure_q4_mk += heat_w * 16 * step_s // max(1, params[P_STRUCTURE_CAPACITY_J_K] // 1000)
+        rise_q4_mk = heat_w * 16 * step_s // max(1, params[P_STRUCTURE_CAPACITY_J_K] // 1000)
+        self._structure_q4_mk = max(-_AWAY_MK << 4, min(_AWAY_MK << 4, self._structure_q4_mk + rise_q4_mk))
         if take:
             gain = _share(self._take_w_k, step_s, self._coolant_j_k)
             reject = _share(self._reject_w_k, step_s, self._coolant_j_k)

@@ -8,6 +8,7 @@ from array import array
 from io import BytesIO
 from struct import pack_into
 
+import micropython
 from micropython import const
 
 from tcs.record_writer import BUSY, DONE, PAGE_SIZE, RecordWriter
@@ -65,10 +66,10 @@ class BlackBox:
         self._write = self._ring.write
         self._page_buffer = bytearray(PAGE_SIZE)
         self._writer = RecordWriter(board, self._page_buffer, bytearray(PAGE_SIZE), self._ring)
-        self._at = HEAD_SIZE
         self._row = 0
-        self._filled = 0
+        self._is_full = False
         self._left = 0
+        self._last_alarms = 0
         self._trigger = ST_LEAK_CLASS_NONE
         self._trigger_tick = -1
         self._suspect_tick = -1
@@ -76,19 +77,22 @@ class BlackBox:
         self._known = 0  # leak alarms that have triggered, or were latched before this boot
         self._tries = 0
         self._is_waiting = False
-        self._sector = -1
-        self._page = 0
         self._seek(_HEADER_SIZE)
         for kind in calibration[0]:
             self._write(bytes((kind,)))
         self._write(calibration[1])
         self._write(calibration[2])
-        store.place(KIND_BLACK_BOX, SIZE)  # looks through the sectors once, now, while nothing waits for it
+        self._seek(HEAD_SIZE)
+        # The sectors are looked through now, while nothing waits for it: the first capture has its place.
+        self._sector = store.place(KIND_BLACK_BOX, SIZE)
+        self._page = store.found_page()
 
     def begin(self, alarms):
         """Alarms that are latched before the first cycle trigger nothing."""
         self._known = alarms & _LEAKS
+        self._last_alarms = alarms
 
+    @micropython.native
     def step(self, drive_word, verdict, isolation, alarms, tick):
         """Record a tick: board's samples, drives and states; look for a trigger. Allocation-free."""
         if self.state > CLOSING:
@@ -99,21 +103,20 @@ class BlackBox:
         tail[1] = board.switches
         tail[2] = board.fresh
         tail[3] = (tick & 0xFF) << 8 | isolation << 4 | verdict
-        self._seek(self._at)
-        self._write(board.counts)
-        self._write(tail)
-        self._at += ROW_SIZE
-        self._row += 1
-        if self._row == ROWS:
-            self._row = 0
-            self._at = HEAD_SIZE
-        if self._filled < ROWS:
-            self._filled += 1
-        if self.state == CLOSING:
+        write = self._write
+        write(board.counts)
+        write(tail)
+        row = self._row + 1
+        if row == ROWS:
+            row = 0
+            self._is_full = True
+            self._seek(HEAD_SIZE)
+        self._row = row
+        if self._left:
             self._left -= 1
             if not self._left:
                 self._freeze(tick)
-        elif verdict != self._last_verdict or alarms & _LEAKS & ~self._known:
+        elif verdict != self._last_verdict or alarms != self._last_alarms:
             self._judge(verdict, alarms, tick)
 
     def trigger(self, cause, tick):
@@ -139,7 +142,8 @@ class BlackBox:
             return True
         if result == DONE:
             self._store.wrote(KIND_BLACK_BOX, self._sector, self._page)
-            self._events.emit(EV_BLACK_BOX_SAVED, self._store.next_sequence(KIND_BLACK_BOX) - 1, self._trigger, self._filled)
+            rows = ROWS if self._is_full else self._row
+            self._events.emit(EV_BLACK_BOX_SAVED, self._store.next_sequence(KIND_BLACK_BOX) - 1, self._trigger, rows)
             self._restart()
             return False
         self._store.leave(KIND_BLACK_BOX, self._sector)
@@ -148,6 +152,7 @@ class BlackBox:
             self._events.emit(EV_BLACK_BOX_FAILED, self._trigger)
             self._restart()
         else:
+            self._sector = -1
             self.state = FROZEN
         return True
 
@@ -170,11 +175,13 @@ class BlackBox:
         elif verdict == ST_VERDICT_LEAK and self._last_verdict != ST_VERDICT_LEAK:
             self.trigger(ST_LEAK_CLASS_COOLANT_LEAK, tick)  # another leak, behind the latch of the first
         self._last_verdict = verdict
+        self._last_alarms = alarms
 
     def _freeze(self, tick):
         header = self._header
-        oldest = self._row if self._filled == ROWS else 0
-        pack_into("<BBBBHH", header, 0, _VERSION, self._trigger, self._tick_ms, ROW_SIZE, self._filled, oldest)
+        rows = ROWS if self._is_full else self._row
+        oldest = self._row if self._is_full else 0
+        pack_into("<BBBBHH", header, 0, _VERSION, self._trigger, self._tick_ms, ROW_SIZE, rows, oldest)
         pack_into("<iii", header, 8, tick, self._trigger_tick, self._suspect_tick)
         self._seek(0)
         self._write(header)
@@ -184,17 +191,19 @@ class BlackBox:
 
     def _find_place(self):
         store = self._store
-        sector = store.place(KIND_BLACK_BOX, SIZE)
+        if self._sector < 0:
+            self._sector = store.place(KIND_BLACK_BOX, SIZE)
+            self._page = store.found_page()
+        sector = self._sector
         if sector < 0:
             self._is_waiting = True  # for tidy(), which erases nothing while anything is suspected: the first capture counts
             return
-        self._sector = sector
-        self._page = store.found_page()
         self._writer.begin(KIND_BLACK_BOX, sector, self._page, store.next_sequence(KIND_BLACK_BOX), None, SIZE)
         self.state = WRITING
 
     def _restart(self):
         self._row = 0
-        self._at = HEAD_SIZE
-        self._filled = 0
+        self._is_full = False
+        self._sector = -1
+        self._seek(HEAD_SIZE)
         self.state = RECORDING

@@ -16,6 +16,7 @@ SECTORS = 4
 _TRIGGER_AT = const(17)  # of the record: its header has 16 bytes
 _TICK_AT = const(28)
 _PIECES_A_TICK = const(4)
+_PATIENCE_S = const(60)
 
 
 class BoxDownlink:
@@ -30,6 +31,7 @@ class BoxDownlink:
         self._sequence = 0
         self._sector = 0
         self._next = 0
+        self._idle_s = 0
         self._rows = array("i", bytes(4 * 4 * SECTORS))
 
     def report(self, tick):
@@ -60,6 +62,7 @@ class BoxDownlink:
                 self._sector = sector
                 self._sequence = sequence
                 self._next = first - 1
+                self._idle_s = 0
                 self.left = min(count, PAGES - self._next)
                 return ST_REASON_NONE
             sector += 1
@@ -74,7 +77,15 @@ class BoxDownlink:
                 return
             self._next += 1
             self.left -= 1
+            self._idle_s = 0
             sent += 1
+
+    def second(self):
+        """Once a second: a line that carries no piece for a minute must not keep the sectors from being erased."""
+        if self.left:
+            self._idle_s += 1
+            if self._idle_s >= _PATIENCE_S:
+                self.left = 0
 
     def _read_head(self, sector):
         """Number of the capture that begins this sector, its first page read; 0 when none does."""

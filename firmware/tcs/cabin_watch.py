@@ -6,10 +6,10 @@ moves alone bends every value and no raw sample. So a fall counts only when the 
 
 from micropython import const
 
+from tcs.modes import CABIN_BLOCK_MS
 from tcs.tables import P_CABIN_DROP_PA
 
 UNKNOWN = const(-0x40000000)
-_BLOCK_MS = const(1000)
 _ALLOW_MPA_S = const(200)  # mPa/s: half a kilopascal in 40 min is the weather of a cabin
 _MAX_BLOCKS = const(1000000)
 
@@ -44,7 +44,7 @@ class CabinWatch:
     def __init__(self, params, period_ms, span_pa=250000, nominal_counts=32760):
         """span_pa: of the channel, 10..90 % of its counts; nominal_counts: of v_ref."""
         self._limit_pa = params[P_CABIN_DROP_PA]
-        self._block_ticks = _BLOCK_MS // period_ms
+        self._block_ticks = CABIN_BLOCK_MS // period_ms
         self._offset_pa = span_pa // 8  # the span's start stands an eighth of it above no counts at all
         self._nominal_counts = nominal_counts
         self.alarm = False

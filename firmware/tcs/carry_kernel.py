@@ -14,7 +14,13 @@ ST_VALUE = const(1)
 ST_STRIDE = const(10)
 ST_V_REF_Q8 = const(160)
 ST_WIDE = const(165)
+ST_STATUS = const(2)
+OK = const(0)
+DISAGREES = const(7)
+NOMINAL_V_REF_COUNTS = const(32760)
+CHANNELS = const(16)
 # pressure_kernel
+V_EXCLUDED = const(3)
 V_MEMBERS = const(1)
 V_OFFSET_Q8 = const(10)
 R_VALUE = const(10)
@@ -35,10 +41,29 @@ W_NEAR = const(12)
 W_CABIN = const(15)
 S_MEAN = const(17)
 S_NEW = const(53)
+S_EXCESS_UL = const(50)
+S_THRESHOLD_UL = const(51)
+S_STRIDE = const(56)
+D_STAGE = const(40)
+STAGES = const(8)
 # leak_rate_kernel
 RING = const(256)
 # standing_kernel: the ring of the channels
 CHANNEL_RING = const(128)
+# trial, valves
+IN_P_RAD_PA = const(1)
+IN_TEMP_MC = const(5)
+IN_SHUT = const(14)
+IN_OPEN = const(15)
+IN_LEFT = const(16)
+IN_FAILED = const(17)
+OPEN = const(0)
+CLOSED = const(1)
+# tables
+HK_P_COMP_A_PA = const(8)
+HK_STATUS_P_COMP_A = const(24)
+HK_STAT_0_PERMILLE = const(49)
+HK_VALVE_RAD1_IN = const(59)
 
 P_PUMP = const(3)
 P_RAD1 = const(4)
@@ -136,3 +161,100 @@ def record(level: int, at: int, st: ptr32, newest: ptr32, filled: ptr32, fresh: 
     if filled[level] < RING:
         filled[level] += 1
     return 1
+
+
+@micropython.native
+def report(hk: ptr32, values: ptr32, votes: ptr32, bank: ptr32, position: ptr32) -> int:
+    """Channels with their statuses, the detector's statistics and the valves' positions -> the structure housekeeping. v_ref in mV."""
+    i = 0
+    while i < CHANNELS:
+        status = values[i * ST_STRIDE + ST_STATUS]
+        if i < 3 and status == OK and (votes[V_EXCLUDED] >> i) & 1:
+            status = DISAGREES
+        hk[HK_P_COMP_A_PA + i] = values[i * ST_STRIDE + ST_VALUE]
+        hk[HK_STATUS_P_COMP_A + i] = status
+        i += 1
+    x = values[V_REF * ST_STRIDE + ST_VALUE]
+    if x != UNKNOWN:
+        hk[HK_P_COMP_A_PA + V_REF] = x * 3300 // NOMINAL_V_REF_COUNTS
+    i = 0
+    while i < STAGES:
+        x = 0
+        at = D_STAGE + i * S_STRIDE
+        threshold = bank[at + S_THRESHOLD_UL]
+        if threshold > 0:
+            x = bank[at + S_EXCESS_UL] * 1000 // threshold
+            if x > 65534:
+                x = 65534
+        hk[HK_STAT_0_PERMILLE + i] = x
+        i += 1
+    i = 0
+    while i < 7:
+        hk[HK_VALVE_RAD1_IN + i] = position[i]
+        i += 1
+    return 0
+
+
+@micropython.native
+def connected(position: ptr32, assumed: ptr32) -> int:
+    """Mask of the radiators that are not shut on both sides, by switch or by what was taken for it."""
+    mask = 0
+    i = 0
+    while i < 3:
+        if position[2 * i] != CLOSED and assumed[2 * i] == 0:
+            mask |= 1 << i
+        elif position[2 * i + 1] != CLOSED and assumed[2 * i + 1] == 0:
+            mask |= 1 << i
+        i += 1
+    return mask
+
+
+@micropython.native
+def radiators(values: ptr32, mask: int) -> int:
+    """Mean pressure of the radiators in `mask` whose sensors are well, Pa; UNKNOWN without any."""
+    total = 0
+    n = 0
+    i = 0
+    while i < 3:
+        x = values[(P_RAD1 + i) * ST_STRIDE + ST_VALUE]
+        if x != UNKNOWN and (mask >> i) & 1:
+            total += x
+            n += 1
+        i += 1
+    if n == 0:
+        return UNKNOWN
+    return total // n
+
+
+@micropython.native
+def segments(values: ptr32, inventory: ptr32, position: ptr32, assumed: ptr32, failed: ptr32, x: ptr32) -> int:
+    """Sensing, inventory and valves -> inputs of the localisation. Returns the mask of valves given up and open."""
+    left = 0
+    given_up = 0
+    behind = 0
+    i = 0
+    while i < 6:
+        if failed[i]:
+            given_up |= 1 << i
+        if position[i] != CLOSED:
+            left |= 1 << i
+            if failed[i] and assumed[i] == 0:
+                behind |= 1 << i
+        i += 1
+    shut = 0
+    is_open = 0
+    i = 0
+    while i < 3:
+        x[IN_P_RAD_PA + i] = values[(P_RAD1 + i) * ST_STRIDE + ST_VALUE]
+        x[IN_TEMP_MC + i] = inventory[I_BEST_MC + 3 + i]
+        if position[2 * i] == CLOSED or assumed[2 * i]:
+            if position[2 * i + 1] == CLOSED or assumed[2 * i + 1]:
+                shut |= 1 << i
+        if position[2 * i] == OPEN and position[2 * i + 1] == OPEN:
+            is_open |= 1 << i
+        i += 1
+    x[IN_SHUT] = shut
+    x[IN_OPEN] = is_open
+    x[IN_LEFT] = left
+    x[IN_FAILED] = given_up
+    return behind

@@ -102,11 +102,11 @@ class Cause:
         """True while the loss is taken to be gas: no coolant has gone."""
         return self.cause == ST_CAUSE_GAS_LOSS
 
-    def step(self, localisation, is_busy, before, loss, gas, alarm_ul_s, lost_ul, gas_ul, unrest_ul, one_sensor):
+    def step(self, localisation, is_busy, before, before_ul_s, loss, gas, alarm_ul_s, lost_ul, gas_ul, unrest_ul, one_sensor):
         """One second. True when .cause is new.
 
         is_busy: valves are being worked on; before: mask of the segments convicted before the last isolation, -1 when it was the first;
-        gas_ul: gas by the pressure.
+        before_ul_s: what was known then to be lost in no segment; gas_ul: gas by the pressure.
         """
         alarms = self._diagnosis.alarms
         self._look_warm(unrest_ul, alarms)
@@ -130,7 +130,7 @@ class Cause:
         if alarms >> ST_LEAK_CLASS_PUMP_FAULT & 1:
             self._hold(ST_CAUSE_PUMP_FAULT, 90)
         if alarms >> ST_LEAK_CLASS_COOLANT_LEAK & 1:
-            self._judge_loss(localisation, is_busy, before, loss, gas, alarm_ul_s, lost_ul, gas_ul, one_sensor)
+            self._judge_loss(localisation, is_busy, before, before_ul_s, loss, gas, alarm_ul_s, lost_ul, gas_ul, one_sensor)
         if alarms >> ST_LEAK_CLASS_CABIN_LEAK & 1:
             self._hold(ST_CAUSE_CABIN_LEAK, 75)  # one sensor, whose supply was cross-checked
         self.cause = self._best
@@ -154,7 +154,7 @@ class Cause:
         else:
             self._warm_s = 0
 
-    def _judge_loss(self, localisation, is_busy, before, loss, gas, alarm_ul_s, lost_ul, gas_ul, one_sensor):
+    def _judge_loss(self, localisation, is_busy, before, before_ul_s, loss, gas, alarm_ul_s, lost_ul, gas_ul, one_sensor):
         state = localisation.state
         convicted = localisation.mask(ST_SEGMENT_STATE_CONVICTED)
         is_over = state == ST_LOCALISATION_ENDED and not is_busy
@@ -164,7 +164,8 @@ class Cause:
         is_going = is_known and loss.rate_ul_s > (_AGAIN_UL_S if is_again else max(_TIGHT_UL_S, alarm_ul_s // 4))
         is_none = is_over and convicted == max(0, before)
         self._gather(localisation, convicted, is_none, is_over, is_known, is_going, loss, gas, lost_ul, gas_ul)
-        if convicted and is_known and not is_going and not self.evidence & E_GAS_GONE:
+        is_as_before = is_known and loss.rate_ul_s * 2 < before_ul_s * 3
+        if convicted and is_known and ((not is_going and not self.evidence & E_GAS_GONE) or is_as_before):
             self._explained = convicted
         self._gas_percent = 0
         if convicted and is_going and convicted == self._explained:

@@ -52,6 +52,7 @@ from tcs.tables import (
     ST_CAUSE_COOLANT_LEAK_UNLOCATED,
     ST_CAUSE_GAS_LOSS,
     ST_LEAK_CLASS_COOLANT_LEAK,
+    ST_MODE_ARMED,
     ST_SEGMENT_STATE_CONVICTED,
     ST_VALVE_POSITION_CLOSED,
 )
@@ -171,10 +172,12 @@ class Crew:
         self._count_on()
 
     def _count_on(self):
-        """Once every segment was tried and none is it, the loss is counted here, by its rate: trials and voids would count as lost."""
+        """Once every segment was tried and none is it, or nothing is shut at all, the loss is counted here, by its rate."""
         app = self._app
         if not self._is_counting:
-            if not self._watches.cause.evidence & E_NONE_CONVICTED or self._watches.cause.evidence & E_CONVICTED:
+            found = self._watches.cause.evidence
+            is_untouched = app.isolation.commanded and app.isolation.mode != ST_MODE_ARMED
+            if not is_untouched and (not found & E_NONE_CONVICTED or found & E_CONVICTED):
                 return
             self._is_counting = True
             self._counted_ul = app.leak_rate.lost_ul + app.recovery.lost_before_ul

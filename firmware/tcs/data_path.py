@@ -9,6 +9,7 @@ from array import array
 from micropython import const
 
 from tcs import sensing_kernel as sk
+from tcs.modes import PATH_CLEAR_MS
 from tcs.sensing_kernel import ST_COHERENT, ST_FROZEN_TICKS
 from tcs.tables import P_TICK_MS, ST_DATA_PATH_FROZEN, ST_DATA_PATH_JUMP
 
@@ -20,7 +21,6 @@ RETURNED = const(3)
 _FROZEN_TICKS = const(5)
 _COHERENT_CHANNELS = const(3)
 _SAME_JUMP_COUNTS = const(16)
-_RETURN_MS = const(10000)
 _FIRST_TEMPERATURE = const(8)
 
 
@@ -31,7 +31,7 @@ class DataPath:
         self.state = TRUSTED
         self.faults = 0
         self._jump_counts = array("i", bytes(4 * sk.CHANNELS))
-        self._return_ticks = _RETURN_MS // params[P_TICK_MS]
+        self._return_ticks = PATH_CLEAR_MS // params[P_TICK_MS]
         self._since_tick = 0
         self._last_frozen = 0
 

@@ -59,3 +59,44 @@ def stuff(data: ptr8, start: int, end: int) -> int:
                 last -= 1
             end += 1
         code_at = at
+
+
+@micropython.native
+def pack(values: ptr32, kinds: ptr8, count: int, out: ptr8, at: int) -> int:
+    """Write `count` values big-endian at out[at:], saturating; returns the offset behind them.
+
+    kinds, a byte a value: 1, 2 or 4 bytes wide; + 16: what does not fit is unknown, all ones or, signed, the least; + 32: signed.
+    """
+    i = 0
+    while i < count:
+        x = values[i]
+        kind = kinds[i]
+        i += 1
+        if kind == 4:
+            out[at] = (x >> 24) & 255
+            out[at + 1] = (x >> 16) & 255
+            out[at + 2] = (x >> 8) & 255
+            out[at + 3] = x & 255
+            at += 4
+        else:
+            low = 0
+            high = 255
+            if kind & 2:
+                high = 65535
+            if kind & 32:
+                high = high >> 1
+                low = 0 - high - 1
+            if x < low:
+                x = low
+                if kind & 48 == 16:
+                    x = high
+            elif x > high:
+                x = high
+                if kind & 48 == 48:
+                    x = low
+            if kind & 2:
+                out[at] = (x >> 8) & 255
+                at += 1
+            out[at] = x & 255
+            at += 1
+    return at

@@ -154,6 +154,7 @@ class Ground:
         if commands.time_exponent >= 0 and second % (1 << commands.time_exponent) == 0:
             self._answers.time(commands.time_exponent, tick)
         # An erase stops the processor: never while something is suspected or a valve moves. Nor under a capture on its way in or out.
+        commands.box.second()
         if is_saving or commands.box.left:
             return
         if telemetry.is_calm(tick) and not self._app.valves.is_moving():

@@ -120,8 +120,6 @@ class LeakRate:
         # A line's slope has sigma sqrt(12 / (m^3 - m)); a mean of `period` samples has sigma over the root of the period.
         root = lk.isqrt(max(12, m * m * m - m) * 64 // 3)
         deviation = min(_DEVIATION_MAX_Q4, lk.isqrt(noise) * 20480 // root // (period * lk.isqrt(period)))
-        if m < 4:
-            deviation = max(deviation, min(_DEVIATION_MAX_Q4, rate_q4 // (2 * m)))  # the onset may be anywhere in its sample
         if deviation < 20000:
             deviation = lk.isqrt(deviation * deviation + _THERMAL_Q4 * _THERMAL_Q4)
         # Where the slope is not well known neither is the onset, and the one moves the other.
@@ -145,8 +143,11 @@ class LeakRate:
         unrest = inventory.unrest_ul() - _CALM_UL
         if unrest > 0:
             half_q4 += unrest * 160 // (self._samples[level] * detector.history.periods[level])
+        high_q4 = rate_q4 + half_q4
+        if level == 0 and self._samples[0] < 4:
+            high_q4 += rate_q4 // self._samples[0]  # it may have begun late in its first sample: then it is larger, never smaller
         self._onset_ul = self._level_ul[level]
-        self._publish((rate_q4 + 8) >> 4, max(0, rate_q4 - half_q4) >> 4, (rate_q4 + half_q4 + 15) >> 4)
+        self._publish((rate_q4 + 8) >> 4, max(0, rate_q4 - half_q4) >> 4, (high_q4 + 15) >> 4)
         return True
 
     def _take_mean(self, detector, samples):

@@ -437,7 +437,9 @@ class Localisation:
             findings.outcome = O_REOPENED
             return tr.A_NONE
         if outcome == ro.RELAPSE:
-            state = ST_SEGMENT_STATE_UNDECIDED if findings.mask(ST_SEGMENT_STATE_CONVICTED) else ST_SEGMENT_STATE_CONVICTED
+            # Its pressure held and yet it took too much: the evidence contradicts itself, and a second leak may just have begun.
+            is_doubtful = (findings.doubtful >> segment) & 1 and not findings.mask(ST_SEGMENT_STATE_CONVICTED)
+            state = ST_SEGMENT_STATE_CONVICTED if is_doubtful else ST_SEGMENT_STATE_UNDECIDED
             self._judge(segment, state, ST_LOCALISATION_REASON_RELAPSE, 0, take_up_ul)
         else:
             self._judge(segment, ST_SEGMENT_STATE_UNDECIDED, ST_LOCALISATION_REASON_NO_VALVE, 0, take_up_ul)

@@ -1,6 +1,6 @@
 """Memory kernels: three copies of a word outvote a flipped bit; one copy and a check word put a block right again.
 
-Restricted integer subset (docs/kernels.md). Allocation-free. Counts are multiples of four: the loops are unrolled, a board pays by the turn.
+Restricted integer subset (docs/kernels.md). Allocation-free. Unrolled loops take counts that are multiples of four.
 """
 
 import micropython
@@ -26,18 +26,6 @@ def vote(live: ptr32, second: ptr32, third: ptr32, count: int) -> int:
 
 
 @micropython.native
-def keep(live: ptr32, second: ptr32, third: ptr32, count: int) -> int:
-    """The live words into their copies. Returns how many."""
-    i = 0
-    while i < count:
-        x = live[i]
-        second[i] = x
-        third[i] = x
-        i += 1
-    return i
-
-
-@micropython.native
 def check(words: ptr32, count: int) -> int:
     """Check word of an array: a flipped bit flips it too. 29 bits."""
     total = 0
@@ -45,19 +33,4 @@ def check(words: ptr32, count: int) -> int:
     while i < count:
         total ^= words[i] ^ words[i + 1] ^ words[i + 2] ^ words[i + 3]
         i += 4
-    return (total & 0xFFFF) ^ ((total >> 3) & 0x1FFFE000)
-
-
-@micropython.native
-def keep_checked(words: ptr32, spare: ptr32, count: int) -> int:
-    """An array into its spare. Returns its check word."""
-    total = 0
-    i = 0
-    while i < count:
-        a = words[i]
-        b = words[i + 1]
-        spare[i] = a
-        spare[i + 1] = b
-        total ^= a ^ b
-        i += 2
     return (total & 0xFFFF) ^ ((total >> 3) & 0x1FFFE000)

@@ -25,7 +25,7 @@ from tcs.tables import (
 
 SENSOR_CONFIRM_MS = const(1000)
 PUMP_CONFIRM_MS = const(2000)
-CABIN_CONFIRM_MS = const(3000)  # blocks of a second; its cumulated sum decides, this is the least
+CABIN_BLOCK_MS = const(1000)  # its cumulated sum over such blocks decides: this is the least
 PATH_CLEAR_MS = const(10000)
 RESETS = const(5)
 RESETS_CLEAR_MS = const(300000)
@@ -56,7 +56,7 @@ FAULTS = (
     ("leak suspected", ST_LEAK_CLASS_COOLANT_LEAK, _NONE, 0, P_CLEAR_MS, 0, CLEAR_QUIET, ACT_REPORT),
     ("coolant leak", ST_LEAK_CLASS_COOLANT_LEAK, P_CONFIRM_MS, 0, _NONE, 0, CLEAR_COMMAND, ACT_ISOLATE),
     ("burst", ST_LEAK_CLASS_COOLANT_LEAK, _NONE, 0, _NONE, 0, CLEAR_COMMAND, ACT_ISOLATE_PUMP_OFF),
-    ("cabin leak", ST_LEAK_CLASS_CABIN_LEAK, _NONE, CABIN_CONFIRM_MS, _NONE, 0, CLEAR_COMMAND, ACT_REPORT),
+    ("cabin leak", ST_LEAK_CLASS_CABIN_LEAK, _NONE, CABIN_BLOCK_MS, _NONE, 0, CLEAR_COMMAND, ACT_REPORT),
     ("compensator gas loss", ST_LEAK_CLASS_ACCUMULATOR_GAS_LOSS, _NONE, 0, _NONE, 0, CLEAR_COMMAND, ACT_REPORT),
     ("flow loss", ST_LEAK_CLASS_FLOW_LOSS, _NONE, 0, _NONE, 0, CLEAR_COMMAND, ACT_REPORT),
     ("pump fault", ST_LEAK_CLASS_PUMP_FAULT, _NONE, PUMP_CONFIRM_MS, _NONE, 0, CLEAR_COMMAND, ACT_TRIP_PUMP),

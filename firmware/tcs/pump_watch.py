@@ -6,6 +6,7 @@ a suction that two sensors see, or one of them with the head gone.
 
 from micropython import const
 
+from tcs.modes import PUMP_CONFIRM_MS
 from tcs.properties import vapour_pa
 from tcs.tables import (
     P_COOLANT,
@@ -21,7 +22,6 @@ from tcs.tables import (
 )
 
 UNKNOWN = const(-0x40000000)
-_CONFIRM_MS = const(2000)
 _SETTLE_MS = const(5000)
 _SETTLE_ROUGH_MS = const(1500)
 _LOW_PERCENT = const(75)
@@ -31,6 +31,7 @@ _RADIATORS_PERCENT = const(4)
 _UNSTEADY_NOISES = const(6)
 _RADIATOR_NOISES = const(3)
 _SUCTION_NOISES = const(4)
+_LONE = const(5)
 _CLIP = const(4)  # a step counts at most this many limits
 
 
@@ -68,7 +69,7 @@ class PumpWatch:
         self._head_rad_pa = params[P_HEAD_RAD_PA]
         noise_pa = params[P_P_NOISE_PA]
         self._margin_pa = params[P_PUMP_NPSH_PA] + _SUCTION_NOISES * noise_pa
-        self._confirm_ticks = _CONFIRM_MS // period_ms
+        self._confirm_ticks = PUMP_CONFIRM_MS // period_ms
         self._settle_ticks = _SETTLE_MS // period_ms
         self._rough_settle_ticks = _SETTLE_ROUGH_MS // period_ms
         self.fault = -1
@@ -79,6 +80,7 @@ class PumpWatch:
         self._odd_ticks = 0
         self._on_ticks = 0
         self._rough_ticks = 0
+        self._lone_ticks = 0
         self._dry_ticks = 0
         self._outlet = Unsteady(max(self._head_pa // 100 * _UNSTEADY_PERCENT, _UNSTEADY_NOISES * noise_pa))
         self._radiators = Unsteady(max(self._head_rad_pa // 100 * _RADIATORS_PERCENT, _RADIATOR_NOISES * noise_pa))
@@ -102,8 +104,11 @@ class PumpWatch:
         return is_new
 
     def _watch_head(self, p_pump_pa, p_comp_pa, p_rad_pa):
-        is_rough = self._outlet.take(p_pump_pa)
-        is_rough = self._radiators.take(p_rad_pa) and is_rough
+        is_alone = self._outlet.take(p_pump_pa)
+        is_rough = self._radiators.take(p_rad_pa) and is_alone
+        # An outlet that shakes by itself, with the radiators quiet, is a bad sensor.
+        is_alone = is_alone and not is_rough and p_rad_pa != UNKNOWN
+        self._lone_ticks = min(self._lone_ticks + 1, _LONE * self._confirm_ticks) if is_alone else 0
         self._suction.take(p_comp_pa)
         if p_pump_pa == UNKNOWN or p_comp_pa == UNKNOWN:
             self._bad_ticks = 0
@@ -141,7 +146,7 @@ class PumpWatch:
             self._bad_ticks = 0
             self.fault = -1
             self._odd_ticks = self._odd_ticks + 1 if is_low else 0
-        self.sensor_disagrees = self._odd_ticks >= self._confirm_ticks
+        self.sensor_disagrees = self._odd_ticks >= self._confirm_ticks or self._lone_ticks >= _LONE * self._confirm_ticks
         return False
 
     def _watch_suction(self, p_comp_pa, votes, suction_mc):

@@ -9,6 +9,7 @@ from tcs import findings as fi
 from tcs import inventory_kernel as ik
 from tcs import trial as tr
 from tcs import valves as vb
+from tcs.carry_kernel import segments
 from tcs.cooling import Cooling
 from tcs.localisation import Localisation
 from tcs.sensing_kernel import UNKNOWN
@@ -148,6 +149,11 @@ class Recovery:
         w[_IS_BEGUN] = 0
         return True
 
+    def watch_again(self):
+        """The loss that goes on is known to be in no segment: an alarm of more than that may isolate again."""
+        self._isolation.rearm()
+        self.words[_IS_BEGUN] = 0
+
     def rearm_by_command(self):
         """The ground clears convictions and rounds. A segment that is shut stays so, and is a suspect from then on."""
         localisation = self.localisation
@@ -199,36 +205,24 @@ class Recovery:
             w[_LOW_UL] += (inventory.inventory_ul - w[_LOW_UL]) // self._smooth_ticks
         x[tr.IN_INVENTORY_UL] = w[_LOW_UL]
         x[tr.IN_RATE_UL_S] = w[_ALARM_UL_S]
-        shut = 0
-        is_open = 0
-        left = 0
-        failed = 0
+        behind = segments(sensing.state, inventory.state, valves.position, valves.assumed, valves.failed, x)
         i = 0
-        while i < 2 * vb.SEGMENTS:
-            if valves.position[i] != vb.CLOSED:
-                left |= 1 << i
-                if valves.failed[i] and not valves.assumed[i]:
-                    self._look_behind(i, sensing)
-            if valves.failed[i]:
-                failed |= 1 << i
+        while behind:
+            if behind & 1:
+                self._look_behind(i, sensing)
+            behind >>= 1
             i += 1
+        if is_resting:
+            return
+        cooling = self.cooling
         i = 0
         while i < vb.SEGMENTS:
-            temp_mc = inventory.state[ik.I_BEST_MC + ik.T_RAD1 + i]
-            is_odd = not is_resting and localisation.pressure_is_odd(i)
-            x[tr.IN_P_RAD_PA + i] = UNKNOWN if is_odd else sensing.value(_P_RAD1 + i)
-            x[tr.IN_TEMP_MC + i] = temp_mc
-            x[tr.IN_COOLING_UL_S + i] = self.cooling.take_ul_s(i, temp_mc)
-            x[tr.IN_EXPANSION_UL_K + i] = self.cooling.expansion_ul_k(i, temp_mc)
-            if valves.is_segment_closed(i):
-                shut |= 1 << i
-            if valves.position[2 * i] == vb.OPEN and valves.position[2 * i + 1] == vb.OPEN:
-                is_open |= 1 << i
+            temp_mc = x[tr.IN_TEMP_MC + i]
+            if localisation.pressure_is_odd(i):
+                x[tr.IN_P_RAD_PA + i] = UNKNOWN
+            x[tr.IN_COOLING_UL_S + i] = cooling.take_ul_s(i, temp_mc)
+            x[tr.IN_EXPANSION_UL_K + i] = cooling.expansion_ul_k(i, temp_mc)
             i += 1
-        x[tr.IN_SHUT] = shut
-        x[tr.IN_OPEN] = is_open
-        x[tr.IN_LEFT] = left
-        x[tr.IN_FAILED] = failed
 
     def _look_behind(self, valve, sensing):
         """A valve that was driven shut without its switch: a pressure far below the lines' stands only behind a valve that is shut."""
@@ -272,7 +266,7 @@ class Recovery:
             self._events.emit(EV_SEGMENT_CLEARED, found.segment, found.reason, found.excess_ul_s, found.take_up_ul)
         elif outcome == fi.O_CONVICTED:
             self._events.emit(EV_SEGMENT_CONVICTED, found.segment, found.reason, found.excess_ul_s, found.take_up_ul)
-            if self.segment == NO_SEGMENT:
+            if self.segment == NO_SEGMENT or self.segment == ST_SEGMENT_INTERNAL:
                 self.segment = found.segment
         elif outcome == fi.O_UNDECIDED:
             self._events.emit(EV_SEGMENT_UNDECIDED, found.segment, found.reason, found.excess_ul_s, found.take_up_ul)

@@ -11,7 +11,7 @@ from array import array
 from micropython import const
 
 from tcs.sensing_kernel import UNKNOWN
-from tcs.tables import P_P_NOISE_PA, P_RELIEF_CRACK_PA, ST_RELIEF_FAULT_LEAKING, ST_RELIEF_FAULT_STUCK_CLOSED
+from tcs.tables import P_P_NOISE_PA, P_RELIEF_CRACK_PA, P_SEGMENT_DESIGN_PA, ST_RELIEF_FAULT_LEAKING, ST_RELIEF_FAULT_STUCK_CLOSED
 
 SEGMENTS = const(3)
 _MARGIN_PERCENT = const(25)  # of the cracking difference
@@ -20,7 +20,6 @@ _CONFIRM_S = const(2)
 _WARM_UL = const(1500)  # liquid that has to go somewhere: 1.5 bar of a segment that holds
 _LOW_PERCENT = const(30)  # of the cracking difference
 _BELOW_PA = const(8000)
-_DESIGN_PA = const(500000)
 _NEAR_PERCENT = const(80)
 _HEAD_MAX_PA = const(45000)  # a sensor that stood higher in service is not believed
 
@@ -30,6 +29,7 @@ class ReliefWatch:
 
     def __init__(self, params):
         self._crack_pa = params[P_RELIEF_CRACK_PA]
+        self._design_pa = params[P_SEGMENT_DESIGN_PA]
         self._margin_pa = max(self._crack_pa // 100 * _MARGIN_PERCENT, _NOISES * params[P_P_NOISE_PA])
         self.stuck_mask = 0
         self.leaking_mask = 0
@@ -81,7 +81,7 @@ class ReliefWatch:
             self.stuck_mask |= bit
             self.fault = ST_RELIEF_FAULT_STUCK_CLOSED
             return True
-        is_flat = grown_ul > _WARM_UL and above_pa * 100 < self._crack_pa * _LOW_PERCENT
+        is_flat = grown_ul > _WARM_UL and above_pa < self._crack_pa // 100 * _LOW_PERCENT
         self._flat_s[segment] = self._flat_s[segment] + 1 if is_flat else 0
         if self._flat_s[segment] == _CONFIRM_S and not self.leaking_mask & bit:
             self.leaking_mask |= bit
@@ -91,11 +91,11 @@ class ReliefWatch:
 
     def _watch_design(self, segment, p_rad_pa):
         bit = 1 << segment
-        if p_rad_pa * 100 > _DESIGN_PA * _NEAR_PERCENT:
+        if p_rad_pa > self._design_pa // 100 * _NEAR_PERCENT:
             if not self.high_mask & bit:
                 self.high_mask |= bit
                 self.high_segment = segment
-        elif p_rad_pa * 100 < _DESIGN_PA * (_NEAR_PERCENT - 10):
+        elif p_rad_pa < self._design_pa // 100 * (_NEAR_PERCENT - 10):
             self.high_mask &= ~bit
 
     def _rest(self, segment):

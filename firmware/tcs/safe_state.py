@@ -10,6 +10,7 @@ from micropython import const
 
 from tcs import inventory_kernel as ik
 from tcs import store as records
+from tcs.modes import RESETS, RESETS_CLEAR_MS
 from tcs.tables import (
     EV_LEAK_ALARM,
     EV_LOSS_WHILE_OFF,
@@ -29,11 +30,10 @@ _LENGTH = const(32)
 _COMMANDED = const(1)
 _PUMP_ON = const(2)
 _ENDED = const(4)
+_TRIPPED = const(8)  # the pump, for its own sake: kept, and changes with pump_on, so it is not signed
 _COMPARE_MS = const(5000)
 _LOSS_UL = const(300000)  # what temperatures that nobody watched may feign in a loop that was off for hours
 _MINUTE_MS = const(60000)
-_STEADY_MS = const(300000)
-_BOOTS = const(5)  # that many within five minutes of each other are a loop
 
 
 class SafeState:
@@ -48,6 +48,8 @@ class SafeState:
         self._saved_mask = -1
         self._tick_ms = app.params[P_TICK_MS]
         self._ticks = 0
+        self._accepted = -1
+        self._second_ticks = 1000 // app.tick_ms
         self._has_record = False
         self._is_looping = False
         self.boots = 0
@@ -76,7 +78,9 @@ class SafeState:
         if flags & _ENDED:
             localisation.state = ST_LOCALISATION_ENDED
         app.isolation.restore(isolation, flags & _COMMANDED and not flags & _ENDED, flags & _PUMP_ON)
-        if self.boots >= _BOOTS:
+        if flags & _TRIPPED:
+            app.isolation.pump_tripped = 1
+        if self.boots >= RESETS:
             self._is_looping = True
             app.isolation.mode = ST_MODE_PASSIVE
 
@@ -94,8 +98,14 @@ class SafeState:
         self._ticks = min(0x3FFFFFFF, self._ticks + 1)
         if self._saved_ul >= 0 and self._ticks == _COMPARE_MS // self._tick_ms:
             self._compare()
-        if self._ticks == _STEADY_MS // self._tick_ms:
+        if self._ticks == RESETS_CLEAR_MS // self._tick_ms:
             self.boots = 0
+        # All that is signed stands in the words that are voted: while they are as they were kept, so is the signature.
+        memory = app.memory
+        accepted = app.ground.accepted
+        if memory.is_as_kept() and accepted == self._accepted and self._ticks % self._second_ticks:
+            return
+        self._accepted = accepted
         signature = self._sign()
         is_minute = self._ticks % (_MINUTE_MS // self._tick_ms) == 0 and app.inventory.status == ik.S_OK
         if signature == self._signature and not is_minute:
@@ -129,7 +139,8 @@ class SafeState:
         states = app.recovery.localisation.segment_state
         payload = self._payload
         inventory_ul = app.inventory.state[ik.I_RAW_UL] if app.inventory.status == ik.S_OK else -1
-        pack_into("<BBBBBB", payload, 0, _VERSION, self._flags(), app.isolation.state, states[0], states[1], states[2])
+        flags = self._flags() | (_TRIPPED if app.isolation.pump_tripped else 0)
+        pack_into("<BBBBBB", payload, 0, _VERSION, flags, app.isolation.state, states[0], states[1], states[2])
         pack_into("<BB", payload, 6, app.recovery.segment, self.boots)
         pack_into("<Hi", payload, 8, app.diagnosis.alarms, app.leak_rate.lost_ul + app.recovery.lost_before_ul)
         pack_into("<iiiB", payload, 14, app.leak_rate.rate_ul_s, app.leak_rate.hole_um, inventory_ul, app.valves.connected())

@@ -4,6 +4,7 @@ from array import array
 
 from micropython import const
 
+from tcs.carry_kernel import connected
 from tcs.tables import (
     P_TICK_MS,
     P_VALVE_LIMIT_MS,
@@ -105,13 +106,7 @@ class Valves:
 
     def connected(self):
         """Mask of radiators that are not confirmed shut on both sides."""
-        mask = 0
-        segment = 0
-        while segment < SEGMENTS:
-            if not self.is_segment_closed(segment):
-                mask |= 1 << segment
-            segment += 1
-        return mask
+        return connected(self.position, self.assumed)
 
     def step(self, switches, tick):
         """One tick: switch word in, .drives out."""

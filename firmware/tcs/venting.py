@@ -17,31 +17,37 @@ from tcs.tables import P_COOLANT, P_FLASH_THRUST_PERMILLE, P_VOLUME_RAD1_ML
 SEGMENTS = const(3)
 _DISCHARGE = const(487)  # 0.62 pi / 4, permille
 _MAX = const(0x3FFFFFFF)
-_PRESSURE_MAX_PA = const(500000)
+_PRODUCT_MAX = const(1000000000)
+_PRESSURE_MAX_PA = const(5000000)
+_SPEED_MAX_MM_S = const(80000)
 _LEFT_PERCENT = const(92)  # of a segment's liquid, until its hole passes more vapour than liquid
 
 
 def speed_mm_s(pressure_pa, density):
     """Of liquid through a hole at this pressure difference."""
-    return isqrt(2 * max(0, min(_PRESSURE_MAX_PA, pressure_pa)) * 1000 // density * 1000)
+    return isqrt(200 * max(0, min(_PRESSURE_MAX_PA, pressure_pa)) // density * 100) * 10
 
 
 def orifice_ul_s(hole_um, speed):
-    """What a sharp-edged hole passes at this speed of the liquid, mm/s."""
+    """What a sharp-edged hole passes at this speed of the liquid, mm/s: 0.62 A v."""
     hole_um = min(30000, hole_um)
-    return hole_um * hole_um // 1000 * min(30000, speed) // 16000 * _DISCHARGE // 1000 * 16 if hole_um > 2000 else (
-        hole_um * hole_um // 10 * min(30000, speed) // 1000 * _DISCHARGE // 100000
-    )
+    square = hole_um * hole_um // 100
+    doublings = 0
+    while square > 40000:
+        square >>= 1
+        doublings += 1
+    return square * (min(_SPEED_MAX_MM_S, speed) // 8) // 1000 * _DISCHARGE // 1250 << doublings
 
 
 def jet_un(rate_ul_s, speed, density):
     """Thrust of a jet of liquid, rho Q v."""
-    mass = density * min(1000000000 // density, rate_ul_s)
+    speed = max(1, min(_SPEED_MAX_MM_S, speed))
+    mass = density * min(_PRODUCT_MAX // density, rate_ul_s)
     doublings = 0
-    while mass > 25000:
+    while mass > _PRODUCT_MAX // speed:
         mass >>= 1
         doublings += 1
-    return mass * min(40000, speed) // 1000000 << doublings
+    return min(_MAX >> doublings, mass * speed // 1000000) << doublings
 
 
 class Venting:

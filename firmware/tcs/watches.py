@@ -9,6 +9,7 @@ from micropython import const
 from tcs import inventory_kernel as ik
 from tcs import sensing_kernel as sk
 from tcs.cabin_watch import CabinWatch
+from tcs.carry_kernel import radiators
 from tcs.cause import E_GOES_ON, E_NONE_CONVICTED, Cause
 from tcs.findings import O_CONVICTED
 from tcs.flow_watch import FlowWatch
@@ -61,12 +62,14 @@ _P_CABIN = const(7)
 _T_GAS = const(8)
 _T_SUPPLY = const(9)
 _T_RETURN = const(10)
+_ALL_SEGMENTS = const(7)
 _SLOT_MS = const(100)
 _SLOTS = const(10)
 _NO_SEGMENT = const(0xFF)
 _NO_SEGMENT_EVIDENCE = E_NONE_CONVICTED | E_GOES_ON
 _DOUBT_UL = const(1000)  # of the inventory over minutes, with temperatures at rest (ours)
 _FOLLOW_S = const(32)
+_ROUNDS = const(4)
 _NEWS_UL_S = const(1000)  # a second loss is told apart from this on
 
 
@@ -92,9 +95,11 @@ class Watches:
         self._was_commanded = False
         self._is_isolated_before = False
         self._before = -1  # segments convicted before the last isolation
+        self._before_ul_s = 0
         self._convicted = 0
         self._known_ul_s = 0
         self._known_pa = 1
+        self._rounds = 0
 
     def step(self, trusted, tick):
         """One tick, after the detector and before isolation."""
@@ -134,10 +139,11 @@ class Watches:
         if key != self._key:
             self._key = key
             pump.disturb()
+        p_rad = radiators(sensing.state, key & _ALL_SEGMENTS)
         p_pump = sensing.value(_P_PUMP) if trusted else UNKNOWN
         p_comp = sensing.p_comp_pa if trusted else UNKNOWN
         suction_mc = middle(sensing.value(_T_RETURN), sensing.value(_T_SUPPLY), sensing.value(_T_GAS))
-        if pump.step(app.isolation.pump_on, p_pump, p_comp, self._radiator_pa(), sensing.votes, suction_mc):
+        if pump.step(app.isolation.pump_on, p_pump, p_comp, p_rad, sensing.votes, suction_mc):
             app.events.emit(EV_PUMP_FAULT, pump.fault)
             app.diagnosis.latch(ST_LEAK_CLASS_PUMP_FAULT)
         if pump.sensor_disagrees:
@@ -154,20 +160,6 @@ class Watches:
             app.events.emit(EV_PUMP_PROTECTION, pump.trip, p_comp, pump.limit_pa, 0 if is_armed else 1)
         if is_armed:
             app.isolation.trip_pump(pump.trip)
-
-    def _radiator_pa(self):
-        sensing = self._app.sensing
-        connected = self._app.valves.connected()
-        total = 0
-        n = 0
-        rad = 0
-        while rad < SEGMENTS:
-            value = sensing.value(_P_RAD1 + rad)
-            if value != UNKNOWN and (connected >> rad) & 1:
-                total += value
-                n += 1
-            rad += 1
-        return total // n if n else UNKNOWN
 
     def _configuration(self):
         app = self._app
@@ -227,11 +219,13 @@ class Watches:
         recovery = app.recovery
         state = recovery.localisation.state
         is_quiet = state == ST_LOCALISATION_ENDED or state == ST_LOCALISATION_HALTED or state == ST_LOCALISATION_IDLE
-        is_busy = app.valves.is_moving() or not is_quiet or (app.isolation.commanded and state == ST_LOCALISATION_IDLE)
+        is_armed = app.isolation.mode == ST_MODE_ARMED  # else nothing moves, whatever was commanded
+        is_busy = app.valves.is_moving() or not is_quiet or (is_armed and app.isolation.commanded and state == ST_LOCALISATION_IDLE)
         key = -1 if is_busy or not trusted else self._configuration()
         if app.isolation.commanded and not self._was_commanded:
             self.loss.forget()
             self._before = self._convicted if self._is_isolated_before else -1
+            self._before_ul_s = self._known_ul_s
             self._is_isolated_before = True
         self._convicted = recovery.localisation.mask(ST_SEGMENT_STATE_CONVICTED)
         self._was_commanded = app.isolation.commanded
@@ -243,12 +237,17 @@ class Watches:
         cause = self.cause
         lost_ul = app.leak_rate.lost_ul + recovery.lost_before_ul
         if cause.step(
-            recovery.localisation, is_busy, self._before, self.loss, self.gas, app.leak_rate.rate_ul_s, lost_ul,
+            recovery.localisation, is_busy, self._before, self._before_ul_s, self.loss, self.gas, app.leak_rate.rate_ul_s, lost_ul,
             inventory.state[ik.I_GAS_UL], inventory.unrest_ul(), sensing.votes < 2,
         ):  # fmt: skip
             segment = ST_SEGMENT_OR_NONE_NONE if recovery.segment == _NO_SEGMENT or cause.is_gas() else recovery.segment
             app.events.emit(EV_DIAGNOSIS, cause.cause, cause.confidence_percent, cause.evidence, segment)
         self._remember_loss()
+        if self._known_ul_s > 0 and app.isolation.commanded and not is_busy and self._rounds < _ROUNDS:
+            if app.detector.verdict == ST_VERDICT_LEAK and state == ST_LOCALISATION_ENDED:
+                self._rounds += 1
+                recovery.watch_again()
+                app.detector.rearm()
         self._lower_pressure()
 
     def explains(self, tick):

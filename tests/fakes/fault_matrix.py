@@ -20,6 +20,8 @@ FAULT_S = 30.0
 DESIGN_KPA = 500.0
 BOTTOMED_KPA = 50.0
 LONG_S = 1200.0
+GAS = "gas"
+CABIN = "cabin"
 OUT_OF_SERVICE = " is healthy and out of service"
 VALVES = [f"{segment}_{side}" for segment in SEGMENTS for side in ("in", "out")] + ["bypass"]
 
@@ -41,7 +43,7 @@ class Case:
 
     Attributes:
         name: leak and fault in words.
-        holes: (segment, hole in mm), the first at LEAK_S, more at the same time; segment may be `internal`.
+        holes: (segment, hole in mm), all at LEAK_S; segment may be `internal`, GAS (mL/s) or CABIN.
         fault: events of the fault in TOML.
         stuck: valves that cannot close or cannot open.
         seed: of the flight, and of the coolant's temperature.
@@ -58,10 +60,16 @@ class Case:
 
     def toml(self) -> str:
         """The scenario."""
-        leaks = "".join(
-            f'[[event]]\nat_s = {LEAK_S}\nkind = "leak"\nsegment = "{segment}"\nhole_mm = {hole_mm}\n' for segment, hole_mm in self.holes
-        )
+        leaks = "".join(_leak(*hole) for hole in self.holes)
         return HEAD.format(duration_s=self.duration_s, seed=self.seed, temp_c=self.temp_c) + self.fault + leaks
+
+
+def _leak(kind: str, size: float) -> str:
+    if kind == GAS:
+        return event(LEAK_S, "gas", rate_ml_s=size)
+    if kind == CABIN:
+        return event(LEAK_S, "cabin", hole_mm=size)
+    return event(LEAK_S, "leak", segment=kind, hole_mm=size)
 
 
 def event(at_s: float, kind: str, **fields: object) -> str:
@@ -70,7 +78,10 @@ def event(at_s: float, kind: str, **fields: object) -> str:
     return f'[[event]]\nat_s = {at_s}\nkind = "{kind}"\n{rows}'
 
 
-def faults() -> Iterator[tuple[str, str, tuple[tuple[str, str], ...]]]:
+Fault = tuple[str, str, tuple[tuple[str, str], ...]]
+
+
+def faults() -> Iterator[Fault]:
     """Name, events and stuck valves of every single fault."""
     yield "none", "", ()
     for valve, mode in itertools.product(VALVES, ("stuck_open", "stuck_closed", "slow", "switch_open", "switch_short")):
@@ -99,20 +110,40 @@ HOLES: tuple[tuple[tuple[str, float], ...], ...] = (
     (("rad2", 0.8),),
     (("rad1", 1.0), ("rad3", 0.6)),
     (("internal", 1.0),),
+    ((GAS, 0.5),),
+    ((CABIN, 3.0),),
 )
+"""Kinds of leak: holes in segments and into the cabin (mm); loss of the compensator's gas (mL/s); a leak of the cabin itself (mm)."""
+
+PAIRS = 180
 
 
 def matrix() -> list[Case]:
-    """Every leak against every fault, each with its own seed and temperature, in an order that any first part represents."""
-    cases = []
-    for number, (holes, (name, events, stuck)) in enumerate(itertools.product(HOLES, faults())):
-        temp_c = random.Random(number).choice((-20.0, 0.0, 10.0, 20.0))
-        if holes[0][0] == "internal":
-            temp_c = 20.0  # below about 11 C it runs backwards
-        leak = "+".join(f"{segment}-{hole_mm}" for segment, hole_mm in holes)
-        cases.append(Case(f"{leak}/{name}", holes, events, stuck, seed=100 + number, temp_c=temp_c))
+    """Every leak against every fault, and leaks against pairs of faults, in an order that any first part represents."""
+    cases = [_case(number, holes, (fault,)) for number, (holes, fault) in enumerate(itertools.product(HOLES, faults()))]
+    dice = random.Random(2)
+    single = [fault for fault in faults() if fault[0] != "none"]
+    names = {case.name for case in cases}
+    total = len(cases) + PAIRS
+    while len(cases) < total:
+        first, second = dice.sample(single, 2)
+        case = _case(len(names), dice.choice(HOLES[:7]), (first, second))
+        # One thing is broken in one way.
+        if case.name not in names and first[0].split("-")[0] != second[0].split("-")[0]:
+            names.add(case.name)
+            cases.append(case)
     random.Random(1).shuffle(cases)
     return cases
+
+
+def _case(number: int, holes: tuple[tuple[str, float], ...], broken: tuple[Fault, ...]) -> Case:
+    temp_c = random.Random(number).choice((-20.0, 0.0, 10.0, 20.0))
+    if holes[0][0] == "internal":
+        temp_c = 20.0  # below about 11 C it runs backwards
+    leak = "+".join(f"{segment}-{hole_mm}" for segment, hole_mm in holes)
+    name = leak + "/" + "+".join(fault[0] for fault in broken)
+    events = "".join(fault[1] for fault in broken)
+    return Case(name, holes, events, tuple(row for fault in broken for row in fault[2]), seed=100 + number, temp_c=temp_c)
 
 
 def unsafe(case: Case, folder: Path) -> tuple[list[str], dict[str, Any]]:

@@ -33,6 +33,8 @@ def test_app_allocation_in_a_stage_is_counted_and_the_cycle_discarded(stage, met
     original = getattr(owner, method)
     setattr(owner, method, allocating)
     flight.show()
+    flight.app.wake()  # a stage that rests is not called
+    flight.app.telemetry.wake_tick = 0
     assert flight.cycle() is False  # the watchdog is not fed
     assert flight.cycle() is False
     assert flight.app.alloc_faults == 2

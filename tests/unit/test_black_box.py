@@ -23,7 +23,7 @@ from isoloop.link.decoder import CapturesReport, EventReport, PieceReport, Struc
 from isoloop.link.telecommand import build_packet
 from isoloop.schema import load_scenario
 from isoloop.targets import Nor
-from tcs.black_box import AFTER_ROWS, FROZEN, RECORDING, ROWS, SIZE, WRITING, BlackBox
+from tcs.black_box import AFTER_ROWS, FROZEN, HEAD_SIZE, RECORDING, ROWS, SIZE, WRITING, BlackBox
 from tcs.events import Events
 from tcs.store import KIND_BLACK_BOX, Store
 from tcs.tables import ST_LEAK_CLASS_COOLANT_LEAK, ST_VERDICT_LEAK, ST_VERDICT_OK, ST_VERDICT_SUSPECT
@@ -196,9 +196,10 @@ def test_capture_takes_a_page_a_tick_and_never_an_erase() -> None:
 
 
 def test_capture_without_an_erased_sector_waits_for_one() -> None:
-    bench = Bench()
+    nor = Nor()
     for sector in range(4):
-        bench.nor.data[(FIRST_SECTOR + sector) * SECTOR] = 0
+        nor.data[(FIRST_SECTOR + sector) * SECTOR] = 0
+    bench = Bench(nor)
     bench.fill()
     reads = []
     original = bench.nor_read
@@ -325,6 +326,7 @@ def test_leak_alarm_of_the_application_is_captured_with_its_valves_moving() -> N
 @pytest.mark.req("REQ-BOX-003")
 def test_pieces_come_again_when_asked_and_wait_behind_housekeeping_on_a_slow_line() -> None:
     rig = Rig(link_baud=9600)
+    rig.step(30)
     frozen_by_ground(rig)
     fetched = pieces(rig, 1, 5, 3, ticks=40)
     assert [piece.number for piece in fetched] == [5, 6, 7]
@@ -354,6 +356,17 @@ def test_no_sector_is_erased_under_a_capture_on_its_way() -> None:
     rig.step(100)
     assert rig.board.erases
     assert set(rig.board.erases) <= {12, 13, 14, 15}
+
+
+def test_line_without_room_for_a_piece_does_not_keep_sectors_from_being_erased_for_ever() -> None:
+    rig = Rig(link_baud=1200)  # full with housekeeping alone
+    rig.step(100)
+    rig.send("box_freeze", ticks=100)
+    rig.step(AFTER_ROWS + 40)
+    rig.send("box_downlink", capture=1, first=1, count=16, ticks=60)
+    assert rig.app.ground.commands.box.left
+    rig.step(700)
+    assert not rig.app.ground.commands.box.left
 
 
 # ------------------------------------------------------------------------------------------------------------ the ground
@@ -401,8 +414,10 @@ def test_stale_and_absent_channels_have_no_value() -> None:
     board = Board()
     board.fresh = 0xFFFE
     rig = Rig(board)
-    rig.app.black_box._ring.seek(32 + 5)
-    rig.app.black_box._ring.write(b"\0")
+    ring = rig.app.black_box._ring
+    ring.seek(32 + 5)  # no such channel here
+    ring.write(b"\0")
+    ring.seek(HEAD_SIZE)
     frozen_by_ground(rig)
     found = Assembly(1)
     for piece in pieces(rig, 1):

@@ -80,6 +80,16 @@ def test_replace_run_dir_replaces_a_run_whole_and_nothing_else(tmp_path: Path) -
 
 
 @pytest.mark.req("REQ-CLI-005")
+@pytest.mark.parametrize("name", ["crew.csv", "commands.csv", "blackbox-1.bin", "blackbox-12.csv"])
+def test_replace_run_dir_knows_every_file_that_a_run_may_write(name: str, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / name).touch()
+    replace_run_dir(run)
+    assert not run.exists() or not any(run.iterdir())
+
+
+@pytest.mark.req("REQ-CLI-005")
 def test_replace_run_dir_somebodys_folder_is_refused(tmp_path: Path) -> None:
     run = tmp_path / "ms22-unix-s1"
     run.mkdir()

@@ -69,6 +69,7 @@ def flight(tmp_path: Path) -> Flight:
 def test_every_file_is_written_and_says_what_was_flown(flight: Flight) -> None:
     summary = flight.fly(scenario(mode=1), seed=7)
     assert sorted(path.name for path in flight.folder.iterdir()) == [
+        "crew.csv",
         "events.csv",
         "link.bin",
         "summary.json",

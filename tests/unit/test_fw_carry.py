@@ -6,19 +6,27 @@ import pytest
 
 from tcs import carry_kernel as ck
 from tcs import detector_kernel as dk
-from tcs import history
+from tcs import history, tables
 from tcs import inventory_kernel as ik
 from tcs import leak_rate_kernel as lk
 from tcs import pressure_kernel as pk
 from tcs import sensing_kernel as sk
 from tcs import standing_kernel as ek
+from tcs import trial as tr
+from tcs import valves as vb
+from tcs.frame_kernel import pack
 
 NAMES = {
-    sk: ("ST_VALUE", "ST_STRIDE", "ST_V_REF_Q8", "ST_WIDE", "V_REF", "UNKNOWN"),
-    pk: ("V_MEMBERS", "V_OFFSET_Q8", "R_VALUE", "UNKNOWN"),
+    sk: ("ST_VALUE", "ST_STRIDE", "ST_V_REF_Q8", "ST_WIDE", "V_REF", "UNKNOWN",
+         "ST_STATUS", "OK", "DISAGREES", "CHANNELS", "NOMINAL_V_REF_COUNTS"),
+    pk: ("V_EXCLUDED", "V_MEMBERS", "V_OFFSET_Q8", "R_VALUE", "UNKNOWN"),
     ik: ("I_INVENTORY_UL", "I_TEMP_MC", "I_BEST_MC", "I_WIDE", "I_NEAR_MC", "SLOTS", "UNKNOWN"),
-    dk: ("W_INVENTORY", "W_PRESSURE", "W_TEMP", "W_V_REF", "W_REFERENCE", "W_NEAR", "W_CABIN", "S_MEAN", "S_NEW", "UNKNOWN"),
+    dk: ("W_INVENTORY", "W_PRESSURE", "W_TEMP", "W_V_REF", "W_REFERENCE", "W_NEAR", "W_CABIN", "S_MEAN", "S_NEW",
+         "S_EXCESS_UL", "S_THRESHOLD_UL", "S_STRIDE", "D_STAGE", "STAGES", "UNKNOWN"),
     lk: ("RING",),
+    tr: ("IN_P_RAD_PA", "IN_TEMP_MC", "IN_SHUT", "IN_OPEN", "IN_LEFT", "IN_FAILED"),
+    vb: ("OPEN", "CLOSED"),
+    tables: ("HK_P_COMP_A_PA", "HK_STATUS_P_COMP_A", "HK_STAT_0_PERMILLE", "HK_VALVE_RAD1_IN"),
 }
 
 
@@ -78,3 +86,85 @@ def test_carry_sample_takes_the_voted_pressure_for_a_sensor_that_is_out():
     assert out[dk.W_REFERENCE] == 0
     ck.sample(inventory, votes, values, 77, 88, out)
     assert out[dk.W_REFERENCE] == 88
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_carry_report_shows_a_sensor_that_is_voted_out_and_statistics_of_stages_that_have_a_threshold():
+    values = array("i", [0] * sk.ST_SIZE)
+    for channel in range(sk.CHANNELS):
+        values[channel * sk.ST_STRIDE + sk.ST_VALUE] = 100 + channel
+        values[channel * sk.ST_STRIDE + sk.ST_STATUS] = sk.OK
+    values[sk.V_REF * sk.ST_STRIDE + sk.ST_VALUE] = sk.NOMINAL_V_REF_COUNTS
+    values[2 * sk.ST_STRIDE + sk.ST_STATUS] = sk.STUCK
+    votes = array("i", [0] * pk.V_SIZE)
+    votes[pk.V_EXCLUDED] = 2 | 4
+    bank = array("i", [0] * dk.D_SIZE)
+    for stage in range(dk.STAGES - 1):
+        bank[dk.D_STAGE + stage * dk.S_STRIDE + dk.S_THRESHOLD_UL] = 1000
+        bank[dk.D_STAGE + stage * dk.S_STRIDE + dk.S_EXCESS_UL] = 10**stage
+    hk = array("i", [0] * tables.HK_COUNT)
+    ck.report(hk, values, votes, bank, array("i", range(7)))
+    first = tables.HK_P_COMP_A_PA
+    assert list(hk[first : first + 16]) == [100 + channel for channel in range(15)] + [3300]
+    first = tables.HK_STATUS_P_COMP_A
+    assert list(hk[first : first + 16]) == [sk.OK, sk.DISAGREES, sk.STUCK] + [sk.OK] * 13
+    first = tables.HK_STAT_0_PERMILLE
+    assert list(hk[first : first + 8]) == [1, 10, 100, 1000, 10000, 65534, 65534, 0]
+    assert list(hk[tables.HK_VALVE_RAD1_IN : tables.HK_VALVE_RAD1_IN + 7]) == list(range(7))
+    values[sk.V_REF * sk.ST_STRIDE + sk.ST_VALUE] = sk.UNKNOWN
+    ck.report(hk, values, votes, bank, array("i", range(7)))
+    assert hk[tables.HK_P_COMP_A_PA + 15] == sk.UNKNOWN
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_carry_pack_saturates_each_type_and_says_unknown_where_that_can_be_said():
+    big, small = 0x3FFFFFFF, -0x40000000
+    rows = (
+        # kind, value, bytes
+        (1, 7, (7,)), (1, -1, (0,)), (1, 256, (255,)), (1, small, (0,)),
+        (17, 7, (7,)), (17, -1, (255,)), (17, 256, (255,)), (17, small, (255,)),
+        (33, -2, (254,)), (33, -129, (128,)), (33, 128, (127,)),
+        (49, -2, (254,)), (49, -129, (128,)), (49, 128, (128,)), (49, small, (128,)),
+        (2, 0x1234, (0x12, 0x34)), (2, -1, (0, 0)), (2, big, (255, 255)),
+        (18, 65535, (255, 255)), (18, -1, (255, 255)), (18, 65536, (255, 255)),
+        (34, -2, (255, 254)), (34, small, (128, 0)), (34, big, (127, 255)),
+        (50, 32767, (127, 255)), (50, 32768, (128, 0)), (50, small, (128, 0)),
+        (4, big, (0x3F, 255, 255, 255)), (4, small, (0xC0, 0, 0, 0)), (4, -1, (255,) * 4),
+    )  # fmt: skip
+    values = array("i", [row[1] for row in rows])
+    expected = [byte for row in rows for byte in row[2]]
+    out = bytearray(len(expected) + 6)
+    assert pack(values, bytes([row[0] for row in rows]), len(rows), out, 3) == 3 + len(expected)
+    assert out == bytes(3) + bytes(expected) + bytes(3)
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_carry_connected_and_segments_agree_with_plain_code_for_every_pair_of_valves():
+    values = array("i", range(sk.ST_SIZE))
+    inventory = array("i", range(5000, 5000 + ik.I_SIZE))
+    x = array("i", [0] * tr.IN_SIZE)
+    for first in range(16):
+        for second in range(16):
+            position = array("i", [first & 3, second & 3, 0, 0, 1, 1, 0])
+            assumed = array("i", [first >> 2 & 1, second >> 2 & 1, 0, 0, 0, 0, 0])
+            failed = array("i", [first >> 3, second >> 3, 0, 0, 0, 0, 0])
+            is_shut = (position[0] == vb.CLOSED or assumed[0]) and (position[1] == vb.CLOSED or assumed[1])
+            assert ck.connected(position, assumed) == (2 if is_shut else 3)
+            behind = ck.segments(values, inventory, position, assumed, failed, x)
+            assert x[tr.IN_SHUT] == (5 if is_shut else 4)
+            assert x[tr.IN_OPEN] == (3 if first & 3 == second & 3 == vb.OPEN else 2)
+            assert x[tr.IN_LEFT] == sum(1 << i for i in range(6) if position[i] != vb.CLOSED)
+            assert x[tr.IN_FAILED] == sum(1 << i for i in range(6) if failed[i])
+            assert behind == sum(1 << i for i in range(6) if failed[i] and position[i] != vb.CLOSED and not assumed[i])
+    rows = [values[(4 + i) * sk.ST_STRIDE + sk.ST_VALUE] for i in range(3)]
+    assert list(x[tr.IN_P_RAD_PA : tr.IN_P_RAD_PA + 3]) == rows
+    assert list(x[tr.IN_TEMP_MC : tr.IN_TEMP_MC + 3]) == list(inventory[ik.I_BEST_MC + ik.T_RAD1 : ik.I_BEST_MC + ik.SLOTS])
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_carry_radiators_is_the_mean_of_those_that_are_known_and_connected():
+    values = array("i", [0] * sk.ST_SIZE)
+    pressures = (100, sk.UNKNOWN, -301)
+    for rad in range(3):
+        values[(4 + rad) * sk.ST_STRIDE + sk.ST_VALUE] = pressures[rad]
+    assert [ck.radiators(values, mask) for mask in range(8)] == [sk.UNKNOWN, 100, sk.UNKNOWN, 100, -301, -101, -301, -101]

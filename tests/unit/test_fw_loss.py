@@ -11,6 +11,7 @@ from tcs import tables
 from tcs.gas_watch import GasWatch
 from tcs.loss_watch import LossWatch
 from tcs.relief_watch import ReliefWatch
+from tcs.venting import jet_un, orifice_ul_s, speed_mm_s
 
 PV_MJ = 358000
 CABIN_PA = 101300
@@ -61,8 +62,7 @@ def watched(loop, seconds, watch=None, noise_ul=1500, cabin_pa=CABIN_PA):
 
 
 @pytest.mark.req("REQ-FDI-002")
-@pytest.mark.parametrize("law", [lw.OUTSIDE, lw.CABIN, lw.GAS])
-@pytest.mark.parametrize("rate_ul_s", [700, 2000, 6000])
+@pytest.mark.parametrize(("law", "rate_ul_s"), [(law, rate) for law in (lw.OUTSIDE, lw.CABIN, lw.GAS) for rate in (700, 2000, 6000)])
 def test_loss_is_told_by_the_way_it_goes_on_and_its_own_law_is_never_excluded(law, rate_ul_s) -> None:
     loop = Loop(law, rate_ul_s)
     watch = LossWatch()
@@ -122,8 +122,7 @@ def swung(share, seconds, leak_ul_s=0, gain_permille=1000, watch=None, healthy=F
 
 
 @pytest.mark.req("REQ-FDI-002")
-@pytest.mark.parametrize("share", [1000, 900, 750, 500])
-@pytest.mark.parametrize("leak_ul_s", [0, 50])
+@pytest.mark.parametrize(("share", "leak_ul_s"), [(share, leak) for share in (1000, 900, 750, 500) for leak in (0, 50)])
 def test_stiffness_over_a_thermal_swing_tells_the_amount_of_gas_whatever_leaks(share, leak_ul_s) -> None:
     watch = swung(share, 2 * 5562, leak_ul_s)
     assert abs(watch.gas_permille - share) < 40
@@ -205,3 +204,21 @@ def test_pressure_near_the_design_limit_is_told_once() -> None:
         watch.step(SEGMENT, True, START_PA + 9000 * second, START_PA, 20000 + 10 * second, EXPANSION_UL_K)
         told += watch.high_segment == SEGMENT
     assert told == 1
+
+
+@pytest.mark.req("REQ-FDI-006")
+@pytest.mark.parametrize(
+    ("hole_um", "pressure_pa"), [(hole, p_pa) for hole in (50, 300, 800, 3000, 12000, 30000) for p_pa in (15, 5000, 127000, 1500000)]
+)
+def test_jet_and_orifice_agree_with_their_laws_and_stay_in_thirty_bits(hole_um, pressure_pa) -> None:
+    for density in (580, 694, 998):
+        speed = (2 * pressure_pa / density) ** 0.5
+        rate_ul_s = 0.62 * 3.14159265 / 4 * (hole_um / 1000) ** 2 * speed * 1000
+        found = speed_mm_s(pressure_pa, density)
+        assert abs(found - speed * 1000) <= 10 + speed * 5
+        doubt = 0.02 + 0.01 / speed  # speeds are in steps of 10 mm/s
+        assert abs(orifice_ul_s(hole_um, found) - rate_ul_s) <= 2 + rate_ul_s * doubt
+        if rate_ul_s < 1e6:
+            jet = jet_un(int(rate_ul_s), found, density)
+            assert abs(jet - density * rate_ul_s * 1e-9 * speed * 1e6) <= 5 + 2 * doubt * jet
+            assert jet < 1 << 30

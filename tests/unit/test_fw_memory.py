@@ -9,7 +9,6 @@ from tcs import memory_kernel as mk
 from tcs import tables
 
 
-
 def signed(value):
     value &= 0xFFFFFFFF
     return value - (1 << 32) if value >> 31 else value
@@ -49,7 +48,9 @@ def test_memory_outvotes_a_flipped_bit_of_any_critical_word(copy, bit):
 
 
 @pytest.mark.req("REQ-MEM-001")
-@pytest.mark.parametrize("name", ["_block", "_spare", "_constant", "_constant_spare", "_params", "_params_second", "_checks"])
+@pytest.mark.parametrize(
+    "name", ["_block", "_spare", "_third_block", "_constant", "_constant_spare", "_params", "_params_second", "_checks"]
+)
 def test_memory_puts_a_flipped_bit_of_a_long_block_right(name):
     flight = Flight()
     flight.fly(80)
@@ -67,17 +68,35 @@ def test_memory_puts_a_flipped_bit_of_a_long_block_right(name):
 
 
 @pytest.mark.req("REQ-MEM-001")
-def test_memory_block_that_is_wrong_twice_starts_afresh_and_says_so():
+def test_memory_block_that_is_wrong_in_two_copies_at_two_places_is_put_right():
     flight = Flight()
     flight.fly(80)
     memory = flight.app.memory
     memory.keep()
+    want = list(memory._block)
     memory._block[3] ^= 4
     memory._spare[5] ^= 4
+    memory._third_block[7] ^= 4
+    memory.settle()
+    assert list(memory._block) == want == list(memory._spare)
+    assert memory.corrected == 3
+    assert memory.faults == 0
+
+
+@pytest.mark.req("REQ-MEM-001")
+def test_memory_constants_that_are_wrong_twice_stand_and_the_ground_is_told():
+    flight = Flight()
+    flight.fly(80)
+    memory = flight.app.memory
+    memory.keep()
+    memory._constant[3] ^= 4
+    memory._constant_spare[5] ^= 8
     memory.settle()
     assert memory.faults == 1
     assert tables.EV_MEMORY_FAULT in flight.numbers()
-    assert list(memory._block) == list(memory._fresh)
+    assert list(memory._constant) == list(memory._constant_spare)
+    memory.settle()
+    assert memory.faults == 1
 
 
 def test_memory_check_word_sees_every_single_bit():

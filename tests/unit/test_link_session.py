@@ -21,7 +21,7 @@ from isoloop.errors import InputError, TargetError, UsageError
 from isoloop.link import keys
 from isoloop.link.bytelog import ByteLog, read_log
 from isoloop.link.cobs import encode
-from isoloop.link.decoder import LinkDecoder
+from isoloop.link.decoder import EventReport, LinkDecoder
 from isoloop.link.packet import TelemetryPacket
 from isoloop.link.session import GroundLink
 from isoloop.link.telecommand import Credentials
@@ -206,7 +206,7 @@ def test_port_that_is_gone_for_good_is_said_in_time() -> None:
     with pytest.raises(TargetError, match="does not open"):
         poll_on(link)
     assert time.monotonic() - start_s < 5
-    with pytest.raises(UsageError, match="there is no port /dev/does-not-exist: .*isoloop doctor"):
+    with pytest.raises(UsageError, match=r"there is no port /dev/does-not-exist: .*isoloop doctor"):
         GroundLink("/dev/does-not-exist", timeout_s=0.2)
     with pytest.raises(UsageError):
         GroundLink("nonsense://x", timeout_s=0.2)
@@ -230,3 +230,19 @@ def test_counters_only_rise(config: Path) -> None:
     seen = [keys.next_counter(b"12345678") for _ in range(20)]
     assert seen == sorted(set(seen))
     assert keys.next_counter(b"12345678") == seen[-1] + 1
+
+
+@pytest.mark.req("REQ-BOX-003")
+def test_black_box_of_a_live_board_is_fetched_by_the_command_line(board: str, tmp_path: Path) -> None:
+    empty = cli("blackbox", board, "--out", str(tmp_path))
+    assert (empty.returncode, empty.stdout) == (0, "the black box holds no capture\n")
+    assert cli("command", board, "box_freeze").returncode == 0
+    with GroundLink(board) as link:
+        deadline_s = time.monotonic() + 15
+        while not any(isinstance(r, EventReport) and r.event.name == "BLACK_BOX_SAVED" for r in link.poll(1)):
+            assert time.monotonic() < deadline_s
+    done = cli("blackbox", board, "--out", str(tmp_path / "new"))
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"capture 1: \d+ ticks around [\d.]+ s, by the ground: .*/new/blackbox-1\.csv\n\Z", done.stdout)
+    assert (tmp_path / "new" / "blackbox-1.bin").stat().st_size == 4096
+    assert len((tmp_path / "new" / "blackbox-1.csv").read_text().splitlines()) > 30

@@ -385,3 +385,21 @@ def test_report_time_of_a_day_is_seconds_not_minutes(tmp_path: Path) -> None:
     start = time.process_time()
     build_report(folder)
     assert time.process_time() - start < 10.0  # 5 s is the aim, measured at 2; a shared core gets twice that
+
+
+def test_captures_of_the_black_box_have_panels_and_a_button_of_their_own(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    rows = [f"{59 + tick / 10:.1f},{118000 - tick * 30},{148000 - tick * 30},20000.5,1" for tick in range(30)]
+    (folder / "blackbox-2.csv").write_text("\n".join(["t_s,p_comp_a_pa,p_pump_pa,t_gas_mc,verdict", *rows, "62.0,117000"]))
+    (folder / "blackbox-10.csv").write_text("")
+    (folder / "blackbox-x.csv").write_text("no capture")
+    page = build_report(folder).read_text(encoding="utf-8")
+    data = json.loads(page.split('<script type="application/json" id="data">')[1].split("</script>")[0])
+    assert data["captures"] == [[2, 59_000, 61_900]]
+    drawn = {panel["key"]: [trace["name"] for trace in panel["traces"]] for panel in data["panels"] if panel["key"].startswith("blackbox")}
+    names = {"loop": "compensator a", "head": "pump outlet", "temperature": "compensator gas"}
+    assert drawn == {f"blackbox-2-{key}": [name] for key, name in names.items()}
+    assert "Black box, capture 2: loop pressure at the compensator" in page
+    assert "from 59 s to 61.9 s" in page
+    assert "blackbox-2.csv ends in the middle of a row" in page
+    assert "blackbox-10.csv is empty" in page

@@ -55,6 +55,13 @@ def test_kernels_say_the_same_on_the_emulated_pico_for_longer(bench: Bench, pico
     assert difference(bench.host(), bench.pico(pico), every=500, ticks=4000, epoch=1000, seed=2, **PICO) == ""
 
 
+def test_hash_covers_what_the_stages_hold(bench: Bench) -> None:
+    names = set(bench.named("unix64-native").state(2))
+    for name in ("sensing.state", "sensing.vote", "sensing.reference", "inventory.state", "detector.state", "detector.history.rings.2",
+                 "leak_rate._rate_q4", "valves.position"):  # fmt: skip
+        assert name in names
+
+
 def test_other_seed_gives_other_hashes(bench: Bench) -> None:
     native = bench.named("unix64-native")
     assert native.checkpoints(ticks=2000, seed=1) != native.checkpoints(ticks=2000, seed=2)

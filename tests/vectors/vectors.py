@@ -23,17 +23,16 @@ ROOTS = (
     "inventory",
     "detector",
     "leak_rate",
-    "flow_watch",
-    "pump_watch",
-    "cabin_watch",
+    "watches",
     "valves",
     "isolation",
     "localisation",
     "recovery",
     "diagnosis",
+    "crew",
 )
 # What they hold depends on the machine, or is no state of a stage.
-PASSED_OVER = ("Telemetry", "Link", "Board", "Params", "Store", "Events")
+PASSED_OVER = ("App", "Telemetry", "Link", "Board", "Params", "Store", "Events")
 STEADY_SCENES = (0, 0, 0, 1, 1, 2)
 CALM_SCENES = (0, 0, 0, 3, 3, 3, 3, 3, 3, 5, 11, 11)
 
@@ -206,8 +205,12 @@ class Flight:
         """Collect the arrays and integers that a stage is made of, in an order of names."""
         if thing is None:
             return
-        if isinstance(thing, array):
+        if isinstance(thing, (array, memoryview)):  # what the memory watches lies in its blocks
             self.arrays.append((name, thing))
+            return
+        if isinstance(thing, (tuple, list)):
+            for i in range(len(thing)):
+                self.walk(name + "." + str(i), thing[i], seen)
             return
         if isinstance(thing, (int, bool)):
             return

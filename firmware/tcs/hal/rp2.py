@@ -94,8 +94,6 @@ class Rp2Board:
         self._tick_ms = tick_ms
         self._uart.init(baudrate=baud, timeout=0, txbuf=_SERIAL_BYTES, rxbuf=_SERIAL_BYTES)
         self._watchdog = machine.WDT(timeout=_WATCHDOG_MS)
-        if self._usb is not None:
-            self._usb.begin()
 
     def sample(self):
         """Sleep until the next tick, then convert every channel and take what came up the UART. Allocation-free.

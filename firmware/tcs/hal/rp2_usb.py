@@ -14,9 +14,10 @@ _READ_MAX = const(256)  # bytes a tick, of telecommands of at most 60
 
 
 class UsbLink:
-    """begin(), then read() and write() once a tick."""
+    """read() and write() once a tick. From its making on Ctrl-C does not interrupt; end() gives that back."""
 
     def __init__(self):
+        micropython.kbd_intr(-1)
         self._poll = select.poll()
         self._poll.register(sys.stdin, select.POLLIN)
         self._out = select.poll()
@@ -24,10 +25,6 @@ class UsbLink:
         self._byte = bytearray(1)
         self._readinto = sys.stdin.buffer.readinto
         self._write = sys.stdout.buffer.write
-
-    def begin(self):
-        """From now on Ctrl-C does not interrupt."""
-        micropython.kbd_intr(-1)
 
     def end(self):
         """The REPL's again."""

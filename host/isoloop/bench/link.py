@@ -45,11 +45,15 @@ class Memory:
         kept = self.pages[sector * 16 + page]
         for at in range(256):
             kept[at] &= buffer[at]
+    def nor_erase(self, sector):
+        for page in range(16):
+            self.pages[sector * 16 + page][:] = b"\\xff" * 256
 
 memory = Memory()
 uplink = Uplink()
 command = Telecommand()
-guard = Authentication(Store(memory), CounterLog(memory), b"emulated")
+log = CounterLog(memory)
+guard = Authentication(Store(memory), log, b"emulated")
 read = sys.stdin.buffer.readinto
 chunk = bytearray(1024)
 
@@ -60,6 +64,7 @@ def main():
         if not count:
             break
         is_taken = False
+        log.tidy()  # once a second in flight
         while True:
             heap_lock()
             try:

@@ -6,16 +6,18 @@ import contextlib
 import random
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from isoloop.link import cobs
-from isoloop.link.packet import TelemetryPacket
+from isoloop.link.packet import SEQUENCE_MODULO, TelemetryPacket
 from isoloop.link.session import GroundLink
 
 RESTART_EVERY = 50
 """Losses after which the host itself is killed and started anew."""
 
 _TIMEOUT_S = 10.0
+_HOSTS = 8
 
 
 @dataclass
@@ -99,34 +101,48 @@ def whole_frames(piece: bytes, is_first: bool) -> list[TelemetryPacket]:
 
 
 def measure(stream: bytes, losses: int, seed: int = 5) -> LossFigures:
-    """Receive `stream` over a connection that breaks `losses` times.
+    """Receive `stream` over a connection that breaks `losses` times; several hosts at a time, each its own part.
 
     Raises:
         TargetError: the link did not come back.
     """
     pieces = cut(stream, losses, seed)
     figures = LossFigures(losses=len(pieces) - 1, sent=len(whole_frames(stream, True)))
-    expected = [whole_frames(piece, number == 0) for number, piece in enumerate(pieces)]
-    for at in range(0, len(pieces), RESTART_EVERY):
-        wanted = [packet for packets in expected[at : at + RESTART_EVERY] for packet in packets]
-        server = _Cutter(pieces[at : at + RESTART_EVERY])
-        server.start()
-        with GroundLink(server.url, timeout_s=_TIMEOUT_S) as link:
-            link.on_reconnect = server.is_open.set
-            server.is_open.set()
-            times: list[int] = []
-            while len(times) < len(wanted):
-                reports = link.poll(_TIMEOUT_S)
-                times += [report.time_ms for report in reports]
-                if not reports:
-                    break
-            figures.gaps_counted += link.statistics.lost_packets
-        server.stop()
-        figures.restarts += 1
-        figures.received += len(times)
-        figures.twice += max(0, len(times) - len(wanted))
-        figures.missed += max(0, len(wanted) - len(times))
-        figures.wrong += sum(time_ms != packet.time_ms for time_ms, packet in zip(times, wanted, strict=False))
-        if wanted:
-            figures.gaps_true += (wanted[-1].sequence - wanted[0].sequence) % 16384 + 1 - len(wanted)
+    groups = [(pieces[at : at + RESTART_EVERY], at == 0) for at in range(0, len(pieces), RESTART_EVERY)]
+    with ThreadPoolExecutor(_HOSTS) as pool:  # pyserial rests for 0.3 s whenever it closes a socket
+        for part in pool.map(_receive, groups):
+            figures.restarts += 1
+            figures.received += part.received
+            figures.missed += part.missed
+            figures.twice += part.twice
+            figures.wrong += part.wrong
+            figures.gaps_counted += part.gaps_counted
+            figures.gaps_true += part.gaps_true
     return figures
+
+
+def _receive(group: tuple[list[bytes], bool]) -> LossFigures:
+    """One host's part: the link breaks after each of these pieces."""
+    pieces, is_first = group
+    wanted = [packet for number, piece in enumerate(pieces) for packet in whole_frames(piece, is_first and number == 0)]
+    server = _Cutter(pieces)
+    server.start()
+    times: list[int] = []
+    with GroundLink(server.url, timeout_s=_TIMEOUT_S) as link:
+        link.on_reconnect = server.is_open.set
+        server.is_open.set()
+        while len(times) < len(wanted):
+            reports = link.poll(_TIMEOUT_S)
+            times += [report.time_ms for report in reports]
+            if not reports:
+                break
+        counted = link.statistics.lost_packets
+    server.stop()
+    return LossFigures(
+        received=len(times),
+        missed=max(0, len(wanted) - len(times)),
+        twice=max(0, len(times) - len(wanted)),
+        wrong=sum(time_ms != packet.time_ms for time_ms, packet in zip(times, wanted, strict=False)),
+        gaps_counted=counted,
+        gaps_true=(wanted[-1].sequence - wanted[0].sequence) % SEQUENCE_MODULO + 1 - len(wanted) if wanted else 0,
+    )

@@ -241,6 +241,26 @@ def doctor_command(
     return doctor(port, json)
 
 
+@app.command("blackbox")
+def blackbox_command(
+    port: Port,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the captures go.")] = Path("."),
+    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Longest wait for each answer, seconds.", min=0.1)] = 5.0,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="Key file; default ~/.config/isoloop/keys.", show_default=False)
+    ] = None,
+    baud: Baud = 115200,
+) -> int:
+    """Fetch what the board's black box kept around its alarms: every tick, as CSV.
+
+    \b
+    isoloop blackbox /dev/ttyACM0 --out captures
+    """
+    from isoloop.cli.blackbox import blackbox
+
+    return blackbox(port, out, timeout, key, baud)
+
+
 @app.command("xtce")
 def xtce_command() -> int:
     """Print the telemetry and telecommand database as XTCE."""

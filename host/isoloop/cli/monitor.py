@@ -10,16 +10,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isoloop.cli.command import answer_lines
+from isoloop.cli.narrate import firmware_event
 from isoloop.dictionary import Dictionary, Field
-from isoloop.dictionary.model import UNKNOWN_BY_TYPE
 from isoloop.errors import EXIT_OK, InputError, UsageError
-from isoloop.link.decoder import STAGES, EventReport, LinkDecoder, LinkStatistics, Report, StructureReport, VerificationReport, refusal
+from isoloop.link.decoder import (
+    STAGES,
+    AnswerReport,
+    EventReport,
+    LinkDecoder,
+    LinkStatistics,
+    Report,
+    StructureReport,
+    VerificationReport,
+    refusal,
+)
+from isoloop.link.session import SERVICE_TEST
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-EVENTS_SHOWN = 10
-VALVE_MARKS = {"open": "═", "closed": "╳", "travelling": "~", "fault": "?"}
+EVENTS_SHOWN = 8
+SILENT_S = 3.0
+"""Housekeeping comes once a second: a board that is silent for longer is told in red."""
 _QUIET_S = 1.0
 
 
@@ -94,74 +106,63 @@ class View:
         self.silent_s = 0.0
         self.reconnects = 0
         self._dictionary: Dictionary = LinkDecoder().dictionary
-        self._events: deque[str] = deque(maxlen=EVENTS_SHOWN)
-        self._values: dict[str, str] = {}
+        self._events: deque[tuple[str, str]] = deque(maxlen=EVENTS_SHOWN)
+        self._values: dict[str, int | None] = {}
         self._time_ms = 0
 
     def lines(self, report: Report) -> list[str]:
         """The report as text; also kept for the screen."""
         time = f"{report.time_ms / 1000:10.2f} s"
         self._time_ms = report.time_ms
+        severity = "info"
         if isinstance(report, StructureReport):
             return [self._structure(time, report)]
         if isinstance(report, EventReport):
+            severity = report.event.severity
             text = " ".join(f"{name}={value}" for name, value in report.texts(self._dictionary).items())
-            found = [f"{time}  {report.event.severity:<6}  {report.event.name} {text}".rstrip()]
-        elif isinstance(report, VerificationReport):
+            found = [f"{time}  {severity:<6}  {report.event.name} {text}".rstrip()]
+            fields = {row.name: value for row, value in zip(report.event.fields, report.values, strict=True)}
+            self._events.append((severity, f"{time}  {firmware_event(self._dictionary, report.event.name, fields)}"))
+            return found
+        if isinstance(report, VerificationReport):
             reason = f": {report.reason_name(self._dictionary)}" if report.is_failure else ""
+            severity = "medium" if report.is_failure else "low"
             found = [f"{time}  telecommand {report.sequence} {STAGES[report.subtype]}{reason}"]
         else:
             found = [f"{time}  {line}" for line in answer_lines(report, self._dictionary)]
-        self._events.extend(found)
+            if isinstance(report, AnswerReport) and report.service == SERVICE_TEST:
+                return found  # it says each minute that it is alive
+        self._events.extend((severity, line) for line in found)
         return found
 
     def quality(self) -> str:
         """The link in one line."""
         seen = self.statistics
-        text = f"{seen.frames} frames, {seen.bad_frames} bad, {seen.lost_packets} lost, {seen.unknown_packets} not understood"
+        sent = seen.frames + seen.lost_packets
+        share = f" ({100 * seen.lost_packets / sent:.2g} %)" if seen.lost_packets else ""
+        text = f"{seen.frames} frames, {seen.bad_frames} bad, {seen.lost_packets} lost{share}, {seen.unknown_packets} not understood"
         if self.reconnects:
             text += f", reconnected {self.reconnects} times"
         return text + (f", silent for {self.silent_s:.0f} s" if self.silent_s else "")
 
-    def valve_diagram(self) -> str:
-        """The loop with its valves: = open, x shut, ~ on the way, ? not known."""
-        mark = {name: VALVE_MARKS.get(self._values.get(f"valve_{name}", ""), "?") for name in ("rad1_in", "rad1_out", "rad2_in", "rad2_out",
-                "rad3_in", "rad3_out", "bypass")}  # fmt: skip
-        rows = [f" ├─{mark[f'rad{n}_in']}─[ rad{n} ]─{mark[f'rad{n}_out']}─┤" for n in (1, 2, 3)]
-        pump = "pump on" if self._values.get("pump_on") not in (None, "0", "off") else "pump off"
-        return "\n".join([*rows, f" └────{mark['bypass']} bypass ──┘   {pump}"])
-
     def screen(self) -> RenderableType:
         """Everything, for a terminal."""
-        from rich.console import Group
-        from rich.panel import Panel
-        from rich.table import Table
+        from isoloop.cli.screen import screen
 
-        table = Table(box=None, show_header=False, padding=(0, 2))
-        every = self._dictionary.structures_by_name["housekeeping"].fields
-        fields = [field for field in every if not field.name.startswith(("tick_", "stat_", "status_"))]
-        cells = [(field.name, f"{self._values.get(field.name, '')} {field.unit}".rstrip()) for field in fields]
-        rows = -(-len(cells) // 3)
-        for row in range(rows):
-            table.add_row(*(cell for column in range(3) if row + column * rows < len(cells) for cell in cells[row + column * rows]))
-        return Group(
-            Panel(table, title=f"{self._time_ms / 1000:.1f} s"),
-            Panel(self.valve_diagram(), title="valves"),
-            Panel("\n".join(self._events) or "none yet", title="events"),
-            Panel(self.quality(), title="link"),
-        )
+        return screen(self._dictionary, self._time_ms, self._values, list(self._events), self.quality(), self.silent_s > SILENT_S)
 
     def _structure(self, time: str, report: StructureReport) -> str:
-        texts = {field.name: self._text(field, value) for field, value in zip(report.structure.fields, report.values, strict=True)}
+        pairs = list(zip(report.structure.fields, report.values, strict=True))
+        texts = {field.name: self._text(field, value) for field, value in pairs}
         if report.structure.name == "housekeeping":
-            self._values = texts
+            self._values = {field.name: None if value == field.unknown else value for field, value in pairs}
             shown = ("mode", "verdict", "leak_class", "p_comp_voted_pa", "inventory_ul", "rate_ul_s")
             units = {field.name: field.unit for field in report.structure.fields}
             return f"{time}  " + "  ".join(f"{name}={texts[name] or '?'}{units[name]}" for name in shown if name in texts)
         return f"{time}  {report.structure.name} " + " ".join(f"{name}={text}" for name, text in texts.items())
 
     def _text(self, field: Field, value: int) -> str:
-        if (field.nullable or field.type == "i32") and value == UNKNOWN_BY_TYPE[field.type]:
+        if value == field.unknown:
             return ""
         return self._dictionary.groups[field.enum].get(value, str(value)) if field.enum else str(value)
 

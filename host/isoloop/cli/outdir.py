@@ -11,7 +11,10 @@ from pathlib import Path
 
 from isoloop.errors import OutputError
 
-RUN_FILES = ("summary.json", "telemetry.csv", "events.csv", "truth.csv", "link.bin", "report.html")
+RUN_FILES = (
+    "summary.json", "telemetry.csv", "events.csv", "truth.csv", "crew.csv", "commands.csv", "link.bin", "report.html",
+    "blackbox-*.bin", "blackbox-*.csv",
+)  # fmt: skip
 """What a run folder holds; a folder that holds anything else is somebody's and is not replaced."""
 
 REPORT_BYTES = 7_000_000
@@ -85,7 +88,7 @@ def _check_replaceable(folder: Path) -> None:
         raise OutputError(f"{folder}: is in the way and no run folder")
     if not folder.exists():
         return
-    strange = sorted(path.name for path in folder.iterdir() if path.name not in RUN_FILES)
+    strange = sorted(path.name for path in folder.iterdir() if not any(path.match(pattern) for pattern in RUN_FILES))
     if strange:
         raise OutputError(f"{folder}: holds {strange[0]}, which no run writes, so it is not replaced: move it or choose another --out")
 

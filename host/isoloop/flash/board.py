@@ -43,7 +43,15 @@ try:
     free = s[0] * s[3]
 except OSError:
     free = 0
-print("ISOLOOP" + json.dumps({"platform": sys.platform, "name": impl[0], "version": list(impl[1][:3]), "mpy": getattr(impl, "_mpy", 0),
+try:
+    from module_hashes import HASHES
+    hashes = [list(h) for h in HASHES] if image else []
+except ImportError:
+    hashes = []
+import gc
+gc.collect()
+print("ISOLOOP" + json.dumps({"heap": gc.mem_free(), "hashes": hashes,
+    "platform": sys.platform, "name": impl[0], "version": list(impl[1][:3]), "mpy": getattr(impl, "_mpy", 0),
     "machine": getattr(impl, "_machine", ""), "unique_id": uid, "image": image, "slot": read("/slot"), "main": read("/main.py"),
     "free": free}))
 """
@@ -110,12 +118,12 @@ unpack()
 """
 
 
-def _bundle(folder: Path) -> bytes:
-    """Every file below a folder: a line with path and size, then its bytes; compressed."""
+def _bundle(folder: Path, names: Sequence[str]) -> bytes:
+    """Each file as a line with path and size, then its bytes; compressed."""
     parts = []
-    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-        data = path.read_bytes()
-        parts.append(f"{path.relative_to(folder).as_posix()} {len(data)}\n".encode() + data)
+    for name in names:
+        data = (folder / name).read_bytes()
+        parts.append(f"{name} {len(data)}\n".encode() + data)
     packer = zlib.compressobj(9, zlib.DEFLATED, _WINDOW_BITS)
     return packer.compress(b"".join(parts)) + packer.flush()
 
@@ -134,6 +142,8 @@ class Facts:
         slot: folder that counts, `a` or `b`; None when none does.
         main: the beginning of its main.py; None without one.
         free_bytes: of its file system.
+        heap_bytes: free memory at the prompt.
+        frozen: source hash of each module that is frozen into its image, by path.
     """
 
     platform: str
@@ -145,6 +155,8 @@ class Facts:
     slot: str | None
     main: str | None
     free_bytes: int
+    heap_bytes: int
+    frozen: dict[str, str]
 
     @property
     def made_for(self) -> str:
@@ -179,7 +191,7 @@ class PromptBoard:
             slot = words[0]
         facts = Facts(
             found["platform"], tuple(found["version"]), found["mpy"], found["machine"], found["unique_id"], found["image"], slot,
-            found["main"], found["free"],
+            found["main"], found["free"], found["heap"], dict(found["hashes"]),
         )  # fmt: skip
         self._refuse_what_cannot_run(facts)
         return facts
@@ -192,8 +204,8 @@ class PromptBoard:
         """
         return self._mpremote(["exec", code], limit_s)
 
-    def fill(self, folder: Path, to: str) -> dict[str, str]:
-        """Make a folder of the board hold what a local one holds and nothing else.
+    def fill(self, folder: Path, names: Sequence[str], to: str) -> dict[str, str]:
+        """Make a folder of the board hold these files of a local one and nothing else.
 
         It travels as one compressed bundle: `fs cp` of seventy files takes minutes where this takes seconds.
 
@@ -203,7 +215,7 @@ class PromptBoard:
         Raises:
             TargetError: it broke off.
         """
-        bundle = _bundle(folder)
+        bundle = _bundle(folder, names)
         words: list[str] = ["exec", _BEGIN]
         for at in range(0, len(bundle), _PIECE_BYTES):
             piece = base64.b64encode(bundle[at : at + _PIECE_BYTES]).decode()
@@ -242,8 +254,8 @@ class PromptBoard:
         if "ENOSPC" in told or "[Errno 28]" in told:
             return TargetError(f"the file system of the board on {self.port} is full: remove what is not needed (mpremote fs rm)")
         if "SerialException" in told or "disconnected" in told or "[Errno 5]" in told or "[Errno 6]" in told:
-            return TargetError(f"port {self.port} vanished in the middle: plug the cable in again and repeat the command", told)
-        return TargetError(f"the board on {self.port} refused: {last}", told)
+            return TargetError(f"port {self.port} vanished in the middle: plug the cable in again and repeat the command")
+        return TargetError(f"the board on {self.port} refused ({last}): reset it and repeat; isoloop doctor {self.port} looks at it")
 
     def _refuse_what_cannot_run(self, facts: Facts) -> None:
         where = f"the board on {self.port}"

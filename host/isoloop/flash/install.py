@@ -22,6 +22,8 @@ KIND_CALIBRATION = 2
 KIND_KEY = 5
 _FIRST = "a"
 _OTHER = {"a": "b", "b": "a"}
+DATA_BYTES = 110_000
+"""Memory that the application takes for its own when it starts, measured on the Pico; what is loaded into memory comes on top."""
 _ROOM_BYTES = 100_000
 """Left free for what a board keeps besides: the folder of sectors (80 kB) and the file system's own."""
 
@@ -88,11 +90,11 @@ def flash(port: str, options: Options, progress: Progress = lambda line: None) -
     package = build_package(options.firmware or firmware_dir(), options.board)
     rows = None if options.calibration is None else read_calibration(options.calibration)
     known_key = None if options.key is None or not options.key.exists() else read_key(options.key)
-    progress(f"package {package.image_id[:8]}, {len(package.digests)} files, {package.size_bytes // 1000} kB")
+    progress(f"package {package.image_id[:8]}, {package.size_bytes // 1000} kB")
     seen = look_at(port)
     if seen.what == FLYING:
         progress("isoloop flies there: maintenance")
-        send_to_maintenance(port, known_key, seen)
+        send_to_maintenance(port, known_key, seen, options.timeout_s * options.patience)
     elif seen.what == BENCH:
         progress("the board waits on its bench")
     board = PromptBoard(port, options.patience)
@@ -115,18 +117,25 @@ class _Job:
         self._board = board
         self._facts = facts
         self._package = package
+        self._names = package.differing(facts.frozen)
         self._options = options
         self._progress = progress
 
     def check(self) -> None:
         """Refuse before anything is written."""
         facts = self._facts
+        code = sum((self._package.folder / name).stat().st_size for name in self._names)
+        if facts.heap_bytes < code * 5 // 4 + DATA_BYTES:
+            raise UsageError(
+                f"{code // 1000} kB of modules do not fit into the memory of the board on {self._board.port} beside what they work with: "
+                "hold BOOTSEL while plugging it in, then isoloop flash DRIVE puts the image on it, from which they run in flash"
+            )
         where = f"the board on {self._board.port}"
         if facts.main is not None and MAIN_MARK not in facts.main and not self._options.replace:
             raise UsageError(
                 f"{where} runs a program of its own (main.py): save it, then repeat with --replace, which keeps it as main.py.before"
             )
-        needed = self._package.size_bytes * 5 // 4 + _ROOM_BYTES
+        needed = code * 5 // 4 + _ROOM_BYTES
         if facts.free_bytes < needed and facts.slot is None:
             room = f"{facts.free_bytes // 1000} kB free and {needed // 1000} kB are needed"
             raise UsageError(f"{where} has {room}: remove files (mpremote fs rm)")
@@ -134,9 +143,11 @@ class _Job:
     def copy(self) -> None:
         """Fill the spare folder, and let the board hash what has arrived."""
         board, spare, package = self._board, self.spare, self._package
-        self._progress(f"copying to folder {spare} of the {self._facts.machine}")
-        found = board.fill(package.folder, spare)
-        wrong = sorted(name for name, digest in package.digests.items() if found.get(name) != digest)
+        frozen = len(package.digests) - len(self._names)
+        same = f", {frozen} are in its image" if frozen else ""
+        self._progress(f"{len(self._names)} files to folder {spare} of the {self._facts.machine}{same}")
+        found = board.fill(package.folder, self._names, spare)
+        wrong = [name for name in self._names if found.get(name) != package.digests[name]]
         if wrong:
             raise TargetError(f"{wrong[0]} did not arrive whole on {board.port}: the board is as it was; repeat the command")
 
@@ -160,8 +171,8 @@ class _Job:
 
     def switch(self, folder: str) -> None:
         """The one small write."""
-        code = f"import sys; sys.path.insert(0, '/{self.spare}')\nfrom tcs.hal import rp2_provision\n"
-        self._board.run(code + f"rp2_provision.switch({folder!r}, {self._facts.made_for!r})", 20)
+        code = "from tcs.hal import rp2_provision\n"
+        self._board.run(self._path() + code + f"rp2_provision.switch({folder!r}, {self._facts.made_for!r})", 20)
         if self._facts.image is None and folder:
             # Another MicroPython has no frozen main.py. It changes so rarely that it mostly is the same already.
             text = (self._options.firmware or firmware_dir()).joinpath("main.py").read_text()
@@ -187,16 +198,20 @@ class _Job:
             if found["dictionary_hash"] != load_dictionary().hash:
                 raise TargetError(f"the board on {board.port} was made with dictionary 0x{found['dictionary_hash']:04X}")
         except TargetError as error:
-            raise TargetError(f"{error}; {self._put_back()}", error.traceback) from None
+            raise TargetError(f"{error}; {self._put_back(credentials)}") from None
         free = found["free_heap_bytes"]
         return Installed(
             board.port, self._facts.machine, package.image_id, self.spare, credentials.board_id, key_file, -1 if free is None else free
         )
 
-    def _put_back(self) -> str:
+    def _put_back(self, credentials: Credentials) -> str:
         if self._facts.image is None and self._facts.slot is None:
             return "isoloop doctor says what is there now"
+        port, options = self._board.port, self._options
         try:
+            seen = look_at(port)
+            if seen.what == FLYING:
+                send_to_maintenance(port, credentials, seen, options.timeout_s * options.patience)
             self._board.facts()
             self.switch(self._facts.slot or "")
             self._board.reset()
@@ -204,8 +219,12 @@ class _Job:
             return "it could not be switched back: reset it with the maintenance strap closed (GP22 to ground) and flash again"
         return "what ran before has been put back"
 
+    def _path(self) -> str:
+        """Where the board finds its tools: in its image, else in what has just been copied."""
+        return "" if self._facts.frozen else f"import sys\nsys.path.insert(0, '/{self.spare}')\n"
+
     def _save(self, kind: int, payload: bytes) -> None:
-        told = self._board.run(_SAVE % (self.spare, self._options.board, self._options.board, kind, payload), 60)
+        told = self._board.run(self._path() + _SAVE % (self._options.board, self._options.board, kind, payload), 60)
         if "SAVED" not in told:
             raise TargetError(f"the board on {self._board.port} could not keep a record: its flash is worn; take another board")
 
@@ -217,8 +236,6 @@ def _keep_key(path: Path, credentials: Credentials) -> None:
 
 
 _SAVE = """
-import sys
-sys.path.insert(0, "/%s")
 from tcs.hal import rp2_provision
 from boards import %s
 if rp2_provision.save(%s, %d, %r):

@@ -83,8 +83,8 @@ def look_at(port: str, listen_s: float = LISTEN_S) -> Look:
     return Look(OTHER if text else SILENT, text)
 
 
-def send_to_maintenance(port: str, known: Credentials | None, seen: Look) -> None:
-    """Command a flying board into maintenance; returns when it has said that it goes.
+def send_to_maintenance(port: str, known: Credentials | None, seen: Look, limit_s: float = 30.0) -> None:
+    """Command a flying board into maintenance; returns when it shows its prompt.
 
     Raises:
         UsageError: no key of this host is the board's.
@@ -106,7 +106,14 @@ def send_to_maintenance(port: str, known: Credentials | None, seen: Look) -> Non
         raise UsageError(
             f"isoloop flies on {port} and no key of this host is that board's: name it with --key, or {STRAP_HINT}"
         )
-    wait_for_port(port, _MAINTENANCE_S)
+    end_s = time.monotonic() + limit_s
+    while time.monotonic() < end_s:
+        # It lets its reports leave before it resets, and a reset takes the port away for a moment.
+        with contextlib.suppress(UsageError, TargetError):
+            if look_at(port, 0.7).what == PROMPT:
+                return
+        time.sleep(0.2)
+    raise TargetError(f"the board on {port} went into maintenance and shows no prompt: {STRAP_HINT}")
 
 
 def wait_for_port(port: str, limit_s: float) -> None:
@@ -132,23 +139,31 @@ def fetch_identity(port: str, credentials: Credentials, limit_s: float) -> dict[
         TargetError: the board does not speak up in time.
     """
     end_s = time.monotonic() + limit_s
-    wait_for_port(port, limit_s)
     found: dict[str, Any] = {}
 
     def take(report: object) -> None:
         if isinstance(report, StructureReport) and report.structure.name == _STRUCTURE_PLATFORM:
             found.update(fields(report))
 
-    with contextlib.suppress(UsageError), GroundLink(port, credentials=credentials, timeout_s=limit_s) as link:
-        link.trust_dictionary()
-        while not found and time.monotonic() < end_s:
-            for report in link.poll(1.0):
-                take(report)
-            if not found:
-                left_s = max(0.1, end_s - time.monotonic())
-                link.command("report_once", {"structure": _STRUCTURE_PLATFORM}, min(5.0, left_s), take)
+    def ask() -> None:
+        left_s = max(0.1, end_s - time.monotonic())
+        wait_for_port(port, left_s)
+        with GroundLink(port, credentials=credentials, timeout_s=left_s) as link:
+            link.trust_dictionary()
+            is_heard = False
+            while not found and time.monotonic() < end_s:
                 for report in link.poll(1.0):
+                    is_heard = True
                     take(report)
+                # Not before it flies: a board that boots takes some bytes of a telecommand for Ctrl-C.
+                if is_heard and not found:
+                    left_s = max(0.1, end_s - time.monotonic())
+                    link.command("report_once", {"structure": _STRUCTURE_PLATFORM}, min(5.0, left_s), take)
+
+    while not found and time.monotonic() < end_s:
+        # A board that restarts takes its port away once, at a moment of its own.
+        with contextlib.suppress(UsageError, TargetError):
+            ask()
     if not found:
         raise TargetError(f"the board on {port} did not say what runs there within {limit_s:g} s{_what_it_said(port)}")
     return found

@@ -19,7 +19,7 @@ OPTIMISATION = "-O3"
 """No line numbers: they cost 20 kB of the RP2040's memory."""
 MPY_VERSION = (6, 3)
 """Of the compiled files' format: MicroPython 1.23 and later read it."""
-LEFT_OUT = frozenset({"main.py", "manifest.py"})
+LEFT_OUT = frozenset({"main.py", "manifest.py", viper.HASHES})
 """What the folder does not hold: main.py chooses the folder, and lies outside it."""
 
 
@@ -32,12 +32,19 @@ class Package:
         image_id: SHA-256 over all that it was made of, hex; the board telemeters its first 32 bits.
         digests: SHA-256 of each file by its path in the folder, hex.
         size_bytes: of all files.
+        sources: the beginning of the SHA-256 of each module's source by its path.
     """
 
     folder: Path
     image_id: str
     digests: dict[str, str]
     size_bytes: int
+    sources: dict[str, str]
+
+    def differing(self, frozen: dict[str, str]) -> list[str]:
+        """Files that a board needs which has these modules frozen: all but those of the same source."""
+        same = {f"{name.removesuffix('.py')}.mpy" for name, digest in self.sources.items() if frozen.get(name) == digest}
+        return sorted(name for name in self.digests if name not in same)
 
 
 def find_mpy_cross() -> tuple[Path, str]:
@@ -95,7 +102,8 @@ def build_package(firmware: Path, board: str) -> Package:
         _prune(folder.parent)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     digests = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    return Package(folder, image_id, digests, sum(path.stat().st_size for path in files))
+    sources = dict(viper.module_hashes(viper.viper_tree(firmware)))
+    return Package(folder, image_id, digests, sum(path.stat().st_size for path in files), sources)
 
 
 def boards(firmware: Path) -> list[str]:

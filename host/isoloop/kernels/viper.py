@@ -12,6 +12,8 @@ from isoloop.images.hashing import file_sha256, text_sha256, tree_sha256, walk_f
 from isoloop.images.store import cache_dir
 
 KERNELS = "*_kernel.py"
+HASHES = "module_hashes.py"
+"""Module that says of which sources a converted tree was made."""
 
 _NATIVE = re.compile(r"^(\s*)@micropython\.native[ \t]*$", re.MULTILINE)
 _KEPT_TREES = 4
@@ -36,6 +38,14 @@ def copy_tree(firmware: Path, folder: Path) -> None:
     """
     shutil.copytree(firmware, folder, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     convert_tree(folder)
+    said = "# Of each module, so that flashing sends what differs alone. Written by the image build."
+    (folder / HASHES).write_text(f"{said}\nHASHES = {module_hashes(folder)!r}\n")
+
+
+def module_hashes(folder: Path) -> tuple[tuple[str, str], ...]:
+    """Path and the first eight digits of the SHA-256 of each module of a converted tree."""
+    found = {path.relative_to(folder).as_posix(): file_sha256(path)[:8] for path in walk_files(folder) if path.suffix == ".py"}
+    return tuple(sorted((name, digest) for name, digest in found.items() if name not in (HASHES, "manifest.py", "main.py")))
 
 
 def convert_tree(folder: Path) -> None:

@@ -22,6 +22,8 @@ CREW = {"soyuz": 3}
 CREW_HEAT_W = 120
 LFL_G_M3 = {"isooctane": 52, "water": 0, "ammonia": 106}
 """Lower flammable limit in air: 1.1 % of isooctane, 15 % of ammonia (by volume, at 20 C); water does not burn."""
+SEGMENT_DESIGN_KPA, DESIGN_RATIO = 500.0, 2.5
+"""Design pressure of a segment, and for charges that leave it no room their multiple (ours)."""
 LOOP_MIN_RATIO = 48.0 / 118.15
 """Lowest working pressure, of the charge: 360 mmHg in the default loop [S?]; the same share elsewhere is ours."""
 
@@ -163,6 +165,7 @@ class Plant:
             "p_noise_pa": round(c.p_noise_kpa * 1000.0),
             "pump_npsh_pa": round(c.pump_npsh_kpa * 1000.0),
             "relief_crack_pa": round(c.relief_crack_kpa * 1000.0),
+            "segment_design_pa": round(max(SEGMENT_DESIGN_KPA, DESIGN_RATIO * c.charge_kpa) * 1000.0),
             "loop_min_pa": round(LOOP_MIN_RATIO * c.charge_kpa * 1000.0),
             "crew_count": crew,
             "equipment_heat_w": max(0, round(c.load_w) - crew * CREW_HEAT_W),

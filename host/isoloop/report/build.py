@@ -11,7 +11,7 @@ from importlib import resources, util
 from pathlib import Path
 
 from isoloop import errors
-from isoloop.report import REPORT_NAME, payload, sheet, wording
+from isoloop.report import REPORT_NAME, crew, payload, sheet, wording
 from isoloop.report.boxes import KEY as BOX_KEY
 from isoloop.report.boxes import box_panels
 from isoloop.report.formats import seconds
@@ -180,8 +180,10 @@ def _tables(run: Run) -> str:
         if rows
         else "<p>None were set.</p>"
     )
+    told = crew.rows(run.folder)
+    for_crew = f"<section><h2>For the crew, at the end</h2>{_rows(told)}</section>" if told else ""
     return (
-        f"<section><h2>Expectations</h2>{expected}</section>"
+        f"<section><h2>Expectations</h2>{expected}</section>{for_crew}"
         f"<section><h2>What flew</h2>{_rows(sheet.identity(run.summary))}</section>"
         f"<section><h2>Also on record</h2>{_rows(sheet.health(run.summary))}</section>"
     )

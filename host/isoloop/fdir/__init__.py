@@ -1,0 +1,1 @@
+"""Pages that are generated from what the firmware says of its own faults."""
