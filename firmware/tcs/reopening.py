@@ -22,6 +22,7 @@ BLIND = const(4)
 _BLIND_MS = const(60000)
 _FILL_MS = const(2000)  # of the watch: it fills, and is not judged by its rate
 _SURE_UL_S = const(3000)  # twice the drift that a changed flow may feign
+_OPEN_PERCENT = const(90)
 _LONG = const(4)  # a segment cleared on weak grounds is watched this much longer
 
 # places in .words
@@ -97,7 +98,7 @@ class Reopening:
         segment = w[_SEGMENT]
         if tick - w[_OPENED_TICK] >= self._blind_ticks:
             return BLIND
-        if (x[tr.IN_OPEN] >> segment) & 1 or self._has_one_valve(segment, x):
+        if (x[tr.IN_OPEN] >> segment) & 1 or self._has_one_valve(segment, x) or self._is_open_by_pressure(segment, x):
             # One of its valves will do: liquid has a way out, coolant perhaps none through. Its valve fault is told.
             w[_STATE] = ST_LOCALISATION_WATCHING
             w[_SINCE_TICK] = tick
@@ -124,6 +125,12 @@ class Reopening:
         if w[_IS_LONG] and w[_END_UL_S] - w[_DRAIN_UL_S] >= max(_SURE_UL_S, w[_ALARM_UL_S] // 2):
             return RELAPSE
         return DONE
+
+    def _is_open_by_pressure(self, segment, x):
+        """Neither valve shows where it is, both have been driven open for long enough, and the segment stands at the loop's pressure."""
+        p_pa = x[tr.IN_P_RAD_PA + segment]
+        is_high = p_pa != UNKNOWN and x[tr.IN_P_COMP_PA] != UNKNOWN and p_pa * 100 >= x[tr.IN_P_COMP_PA] * _OPEN_PERCENT
+        return is_high and (x[tr.IN_FAILED] >> (2 * segment)) & 3 == 3 and (x[tr.IN_LEFT] >> (2 * segment)) & 3 == 3
 
     def _has_one_valve(self, segment, x):
         failed = (x[tr.IN_FAILED] >> (2 * segment)) & 3

@@ -32,6 +32,7 @@ def counters(rig: Rig) -> dict[str, int]:
 
 def test_ping_is_answered_between_start_and_completion() -> None:
     rig = Rig()
+    rig.step(1)  # in which it says by itself that it is alive
     reports = rig.send("ping")
     answers = [r for r in reports if isinstance(r, VerificationReport | AnswerReport)]
     assert [r.subtype for r in answers] == [1, 3, 2, 7]

@@ -157,7 +157,7 @@ def test_length_of_the_key_is_checked_on_both_sides() -> None:
 
 
 @pytest.mark.req("REQ-LNK-001", "REQ-LNK-009")
-@pytest.mark.parametrize("cuts", [range(0, 1100, 31), pytest.param(range(1100), marks=pytest.mark.long)])
+@pytest.mark.parametrize("cuts", [range(0, 1100, 89), pytest.param(range(1100), marks=pytest.mark.long)])
 def test_power_cut_at_every_byte_of_a_key_leaves_one_of_the_two(cuts: range) -> None:
     rig = real_rig()
     assert rig.outcome("arm", telecommand="key_write") == DONE

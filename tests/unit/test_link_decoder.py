@@ -139,3 +139,11 @@ def test_csv_row_names_states_and_leaves_the_unknown_empty() -> None:
     assert row["segment"] == row["p_comp_a_pa"] == ""
     assert row["p_comp_b_pa"] == "118000"
     assert row["isolation_state"] == "200"
+
+
+def test_time_that_a_board_lost_is_added_to_what_it_says_from_then_on() -> None:
+    decoder = LinkDecoder()
+    first = decoder.feed(b"\x00" + housekeeping(0, 7))
+    decoder.time_offset_ms = 5000
+    second = decoder.feed(housekeeping(1, 1))
+    assert [report.time_ms for report in first + second] == [7000, 6000]

@@ -129,6 +129,11 @@ class Flight:
                 flight.choose(case, self.values)
 
         kinds, lows, highs = self.spans(case)
+        # Two applications have no room on a chip.
+        self.app = self.board.link = self.snapshot = None
+        self.arrays = []
+        self.scalars = []
+        gc.collect()
         self.module.Params = Chosen
         try:
             self.board.home()
@@ -137,8 +142,6 @@ class Flight:
             self.module.Params = original
         if self.lean:
             self.leave_out()
-        self.arrays = []
-        self.scalars = []
         seen = []
         for name in ROOTS:
             self.walk(name, getattr(self.app, name, None), seen)

@@ -1,4 +1,4 @@
-"""`python -m isoloop.emulator`: an emulated Pico with the release image on a pseudo-terminal, to try flashing and the bench without a board."""
+"""`python -m isoloop.emulator`: an emulated Pico with the release image on a pseudo-terminal, to flash and to fly without a board."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ LISTEN_S = 2.6
 EMULATED_CHIP_ID = b"\xff" * 8
 _STRUCTURE_PLATFORM = "platform"
 _MAINTENANCE_S = 10.0
+_SILENT_S = 8.0
 STRAP_HINT = "close its maintenance strap (GP22 to ground on the reference board), reset it and try again"
 
 
@@ -133,7 +134,7 @@ def wait_for_port(port: str, limit_s: float) -> None:
 
 
 def fetch_identity(port: str, credentials: Credentials, limit_s: float) -> dict[str, Any]:
-    """The platform report of the board, by field name, asked for by telecommand.
+    """The platform report of the board, by field name, asked for by telecommand; of one on its bench what it greets with.
 
     Raises:
         TargetError: the board does not speak up in time.
@@ -148,10 +149,15 @@ def fetch_identity(port: str, credentials: Credentials, limit_s: float) -> dict[
     def ask() -> None:
         left_s = max(0.1, end_s - time.monotonic())
         wait_for_port(port, left_s)
+        greeting = look_at(port)
+        if greeting.what == BENCH:
+            found.update(_of_greeting(greeting.text))
+            return
         with GroundLink(port, credentials=credentials, timeout_s=left_s) as link:
             link.trust_dictionary()
             is_heard = False
-            while not found and time.monotonic() < end_s:
+            look_again_s = min(end_s, time.monotonic() + _SILENT_S)
+            while not found and time.monotonic() < (end_s if is_heard else look_again_s):
                 for report in link.poll(1.0):
                     is_heard = True
                     take(report)
@@ -172,10 +178,28 @@ def fetch_identity(port: str, credentials: Credentials, limit_s: float) -> dict[
 def _what_it_said(port: str) -> str:
     """The last line of a traceback, where the firmware left one."""
     try:
-        lines = [line.strip() for line in look_at(port).text.splitlines() if "Error" in line]
+        seen = look_at(port)
     except (TargetError, UsageError):
         return ""
+    # The question itself is a syntax error at a prompt.
+    lines = [line.strip() for line in seen.text.splitlines() if "Error" in line and not line.startswith("SyntaxError")]
+    if not lines and seen.what == PROMPT:
+        return " (it shows MicroPython's prompt: open its maintenance strap, or the firmware ended)"
     return f" ({lines[-1]})" if lines else ""
+
+
+def _of_greeting(text: str) -> dict[str, Any]:
+    """The fields of a platform report that the bench's greeting tells."""
+    words = text[text.index("isoloop bench 1 ") :].split()
+    image, dictionary_hash = words[4], int(words[5], 16)
+    if image == "-":
+        return {}
+    return {
+        "image_hash_hi": int(image[:4], 16),
+        "image_hash_lo": int(image[4:8], 16),
+        "dictionary_hash": dictionary_hash,
+        "free_heap_bytes": None,
+    }
 
 
 def fields(report: StructureReport) -> dict[str, int]:

@@ -246,6 +246,10 @@ class Flight:
         self._recorder.decoder.restart()
         self._said.restart()
         self._target.start(self._nor, reset_cause)
+        if getattr(self._target, "clock_starts_anew", False):
+            # A board without a battery counts from 0 after a power cut; the ground knows when that was. Its boot took stall_ms.
+            boot_ticks = -(-self._target.stall_ms // self._tick_ms)
+            self._recorder.decoder.time_offset_ms = (self.tick + boot_ticks) * self._tick_ms
 
     def _step_alone(self, drive_word: int) -> None:
         """One tick that the firmware does not see."""

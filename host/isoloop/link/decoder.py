@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from isoloop.dictionary import AnswerRow, Dictionary, Event, Structure, load_dictionary
 from isoloop.link import cobs
@@ -155,6 +155,7 @@ class LinkDecoder:
     """Decodes a downlink piece by piece; holds at most one unfinished frame.
 
     Attributes:
+        time_offset_ms: added to the time of every report: what the board's clock has lost when it began anew, as a ground knows it.
         foreign_hash: the dictionary that the firmware says it was built with, when it is another one; None while it is ours or not known.
     """
 
@@ -163,6 +164,7 @@ class LinkDecoder:
 
     def __post_init__(self) -> None:
         self.foreign_hash: int | None = None
+        self.time_offset_ms = 0
         self._rest = b""
         self._is_overlong = False
         self._sequence: int | None = None
@@ -220,7 +222,7 @@ class LinkDecoder:
         if report is None:
             statistics.unknown_packets += 1
         else:
-            reports.append(report)
+            reports.append(replace(report, time_ms=report.time_ms + self.time_offset_ms) if self.time_offset_ms else report)
 
     def _report(self, packet: TelemetryPacket) -> Report | None:
         data = packet.data

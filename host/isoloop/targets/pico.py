@@ -52,6 +52,8 @@ class PicoTarget:
     """
 
     name = "pico"
+    clock_starts_anew = True
+    """After a power cut its ticks count from 0: nothing on the board keeps the time."""
 
     def __init__(self, uf2: Path, identity: Identity, *, keep_samples: bool = False) -> None:
         """

@@ -12,7 +12,7 @@ import struct
 import time
 from typing import Any, NoReturn
 
-from isoloop import __version__
+from isoloop import __version__, images
 from isoloop.dictionary import load_dictionary
 from isoloop.errors import TargetError, UsageError
 from isoloop.link.decoder import LinkDecoder
@@ -109,7 +109,7 @@ class SerialTarget:
                 f"the board on {self._url} was made with dictionary 0x{dictionary_hash.upper()}, this isoloop has 0x{ours.upper()}: "
                 f"isoloop flash {self._url} puts this version on it"
             )
-        self._identity = Identity(__version__, f"{system.replace('_', ' ')}, board {unique_id}", image_id)
+        self._identity = Identity(__version__, f"{system.replace('_', ' ')}, board {unique_id}", _image_sha256(image_id))
         return self._identity
 
     def close(self) -> None:
@@ -227,3 +227,9 @@ class SerialTarget:
         told = last_words.decode("utf-8", "replace")
         last_line = told.strip().splitlines()[-1:] if "Traceback" in told else []
         raise TargetError(": ".join([f"target {self.name}: the firmware {what}", *last_line]), told)
+
+
+def _image_sha256(image_id: str) -> str:
+    """Of the UF2 of that id where this host has built it; else the id, which names what it was made of."""
+    known = images.info("pico")
+    return known.sha256 if known is not None and known.image_id == image_id else image_id
