@@ -22,14 +22,14 @@ CHANNELS = const(16)
 # pressure_kernel
 V_EXCLUDED = const(3)
 V_MEMBERS = const(1)
-V_VALUE = const(7)
+V_OFFSET_Q8 = const(10)
 R_VALUE = const(10)
 # inventory_kernel
 I_INVENTORY_UL = const(1)
 I_TEMP_MC = const(10)
 I_BEST_MC = const(22)
-I_RETURN_LOW_Q8 = const(67)
 I_WIDE = const(71)
+I_NEAR_MC = const(76)
 SLOTS = const(6)
 # detector_kernel
 W_INVENTORY = const(0)
@@ -37,16 +37,19 @@ W_PRESSURE = const(1)
 W_TEMP = const(4)
 W_V_REF = const(10)
 W_REFERENCE = const(11)
-W_RETURN_LOW = const(12)
-S_MEAN = const(14)
-S_NEW = const(44)
-S_EXCESS_UL = const(41)
-S_THRESHOLD_UL = const(42)
-S_STRIDE = const(47)
+W_NEAR = const(12)
+W_CABIN = const(15)
+S_MEAN = const(17)
+S_NEW = const(53)
+S_EXCESS_UL = const(50)
+S_THRESHOLD_UL = const(51)
+S_STRIDE = const(56)
 D_STAGE = const(40)
 STAGES = const(8)
 # leak_rate_kernel
 RING = const(256)
+# standing_kernel: the ring of the channels
+CHANNEL_RING = const(128)
 # trial, valves
 IN_P_RAD_PA = const(1)
 IN_TEMP_MC = const(5)
@@ -64,6 +67,7 @@ HK_VALVE_RAD1_IN = const(59)
 
 P_PUMP = const(3)
 P_RAD1 = const(4)
+P_CABIN = const(7)
 T_GAS = const(8)
 V_REF = const(15)
 JUMP_COUNTS = const(12)  # six standard deviations of the supply channel's noise
@@ -109,20 +113,30 @@ def temperatures(values: ptr32, st: ptr32) -> int:
 
 @micropython.native
 def sample(inventory: ptr32, votes: ptr32, values: ptr32, pressure: int, reference: int, out: ptr32) -> int:
-    """Inventory and sensing -> the detector's sample vector. pressure: voted, Pa; reference: Pa or UNKNOWN."""
+    """Inventory and sensing -> the detector's sample vector. pressure: voted, Pa; reference: Pa or UNKNOWN.
+
+    A compensator's pressure stands there as its sensor says: the learned offsets would spread one's drift over all three. One that is out
+    of the vote adds nothing of its own. The cabin's, unknown, stands still.
+    """
     out[W_INVENTORY] = inventory[I_INVENTORY_UL]
     i = 0
     while i < 3:
-        x = pressure
-        if (votes[V_MEMBERS] >> i) & 1:
-            x = votes[V_VALUE + i]
+        x = values[i * ST_STRIDE + ST_VALUE]
+        if (votes[V_MEMBERS] >> i) & 1 == 0:
+            x = pressure + (votes[V_OFFSET_Q8 + i] >> 8)
         out[W_PRESSURE + i] = x
         i += 1
     i = 0
     while i < SLOTS:
         out[W_TEMP + i] = inventory[I_BEST_MC + i]
         i += 1
-    out[W_RETURN_LOW] = inventory[I_RETURN_LOW_Q8] >> 8
+    i = 0
+    while i < 3:
+        out[W_NEAR + i] = inventory[I_NEAR_MC + i]
+        i += 1
+    x = values[P_CABIN * ST_STRIDE + ST_VALUE]
+    if x != UNKNOWN:
+        out[W_CABIN] = x
     out[W_V_REF] = values[ST_V_REF_Q8] >> 2
     if reference == UNKNOWN:
         reference = 0
@@ -142,7 +156,7 @@ def record(level: int, at: int, st: ptr32, newest: ptr32, filled: ptr32, fresh: 
     ring[place] = st[at + S_MEAN]
     i = 0
     while i < width:
-        channels[place * width + i] = st[at + S_MEAN + W_TEMP + i]
+        channels[(place & (CHANNEL_RING - 1)) * width + i] = st[at + S_MEAN + W_PRESSURE + i]
         i += 1
     if filled[level] < RING:
         filled[level] += 1

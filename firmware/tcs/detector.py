@@ -8,11 +8,12 @@ from tcs import detector_kernel as dk
 from tcs import inventory_kernel as ik
 from tcs import leak_rate_kernel as lk
 from tcs.carry_kernel import sample
-from tcs.detector_bank import BASE_MS, BLOCKS, configure, couplings
+from tcs.detector_bank import BASE_MS, BLOCKS, configure
 from tcs.detector_kernel import D_BASE_TICKS, UNKNOWN, accumulate, detect
-from tcs.history import CHANNELS, FIRST, History
+from tcs.history import History
 from tcs.inventory_kernel import I_SENSITIVITY_UL_KPA, I_UNREST_UL, I_WIDE_UL
 from tcs.pressure_kernel import V_SPREAD_Q8
+from tcs.standing import Standing
 from tcs.tables import (
     P_RAMP_GATE_PERMILLE,
     P_RAMP_QUICK_ALLOW_NL_S,
@@ -30,7 +31,6 @@ from tcs.tables import (
 
 RAMP_STAGE = dk.STAGES  # number of the ramp fit where a stage is named
 _RAMP_LAST = const(64)  # base samples: beyond 6.4 s the bank is as quick
-_LEVEL_BACK = const(96)  # samples to the middle of the fit's level: its last 64 and half of the level's 64
 _GATE_STAGES = const(4)
 _FLOOR_UL = const(500)
 _FLOOR_SLOW_UL = const(400)
@@ -54,9 +54,7 @@ class Detector:
         self.history = History()
         self._cfg = configure(params)
         self._sample = array("i", bytes(4 * dk.WIDTH))
-        self._slope = array("i", bytes(4 * 8))
-        self._scratch = array("i", bytes(4 * (dk.D_STAGE + dk.S_STRIDE)))
-        self._couplings = couplings(params)
+        self._standing = Standing()
         self._norm = lk.ramp_norm(True)
         # Slopes that compensation may leave: those of the stages that ask, uL a sample with four fractional bits.
         quick, slow = params[P_RAMP_QUICK_ALLOW_NL_S], params[P_RAMP_SLOW_ALLOW_NL_S]
@@ -209,8 +207,8 @@ class Detector:
                 if permille > self.ramp_permille:
                     self.ramp_permille = permille
                 if permille >= 1000:
-                    at = dk.D_STAGE + stage * dk.S_STRIDE
-                    if self._ramp_stands(level, at, sensing, inventory):
+                    if self._ramp_stands(level, permille, sensing, inventory):
+                        at = dk.D_STAGE + stage * dk.S_STRIDE
                         self._call(RAMP_STAGE, self._ramp[lk.R_SAMPLES] * self.history.periods[level], at, tick)
                         return ST_VERDICT_LEAK
                     self.is_single_channel = True
@@ -254,46 +252,31 @@ class Detector:
         self.onset_tick = max(0, tick - base_samples * self._ticks_per_base)
         self.corroborated = self._is_corroborated(at)
 
-    def _ramp_stands(self, level, at, sensing, inventory):
-        """The same for the fit: what each channel has done since the fit's level; the pressures' shares from the stage that asked."""
-        scratch = self._scratch
-        state = self.state
-        history = self.history
+    def _ramp_stands(self, level, permille, sensing, inventory):
+        """True when the fit would still stand near its threshold with each channel left out in turn."""
         samples = self._ramp[lk.R_SAMPLES]
-        then = ((history.newest[level] - _LEVEL_BACK) & (lk.RING - 1)) * CHANNELS
-        now = history.newest[level] * CHANNELS
-        ring = history.channels[level]
-        i = 0
-        while i < dk.W_TEMP:
-            scratch[dk.D_STAGE + dk.S_REF + i] = state[at + dk.S_REF + i]
-            scratch[dk.D_STAGE + dk.S_MEAN + i] = state[at + dk.S_MEAN + i]
-            i += 1
-        i = 0
-        while i < CHANNELS:
-            scratch[dk.D_STAGE + dk.S_REF + FIRST + i] = ring[then + i]
-            scratch[dk.D_STAGE + dk.S_MEAN + FIRST + i] = ring[now + i]
-            i += 1
         drop = min(dk.EXCESS_MAX_UL, self._ramp[lk.R_SLOPE_Q4] // 16 * samples)
-        scratch[dk.D_STAGE + dk.S_EXCESS_UL] = drop
-        self._fill_slopes(_LEVEL_BACK * history.periods[level], sensing, inventory)
-        left = dk.standing(0, sensing.members, inventory.state[ik.I_SENSITIVITY_UL_KPA], scratch, self._slope, self._couplings)
-        return left >= drop // 10 * self._standing_permille // 100
+        allowed = self._allow_q4[level] * samples // 16
+        left = self._standing.ramp_ul(drop, level, samples, self.history, sensing, inventory)
+        # Of the part beyond the allowance `permille` thresholds are left; the same share of it must do.
+        needed = (drop - allowed) * self._standing_permille // permille if drop < 1000000 else 0
+        return left - allowed >= max(1, needed)
 
     def _stands(self, stage, threshold, sensing, inventory):
         """True when enough of a stage's excess is left with each channel left out in turn."""
-        self._fill_slopes((self.state[dk.D_STAGE + stage * dk.S_STRIDE + dk.S_BLOCKS] + 1) * BLOCKS[stage], sensing, inventory)
-        sensitivity = inventory.state[ik.I_SENSITIVITY_UL_KPA]
-        left = dk.standing(stage, sensing.members, sensitivity, self.state, self._slope, self._couplings)
+        state = self.state
+        at = dk.D_STAGE + stage * dk.S_STRIDE
+        left = self._standing.stage_ul(
+            state[at + dk.S_EXCESS_UL],
+            state,
+            at + dk.S_MEAN + dk.W_PRESSURE,
+            at + dk.S_REF + dk.W_PRESSURE,
+            min(1000000, (state[at + dk.S_BLOCKS] + 1) * BLOCKS[stage]),
+            self.history,
+            sensing,
+            inventory,
+        )
         return left >= threshold // 10 * self._standing_permille // 100
-
-    def _fill_slopes(self, window, sensing, inventory):
-        slope = self._slope
-        i = 0
-        while i < ik.SLOTS:
-            slope[i] = inventory.state[ik.I_SLOPE_UL_K + i]
-            i += 1
-        slope[6] = sensing.p_comp_pa
-        slope[7] = window
 
     def _is_corroborated(self, at):
         """True when pump discharge and radiators, corrected for head, show at least half of the compensator's drop."""

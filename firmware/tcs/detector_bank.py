@@ -9,9 +9,6 @@ from tcs.tables import (
     P_STAGE_0_ALLOW_NL_S,
     P_STAGE_0_FLOOR_UL,
     P_STAGE_0_GAIN_PERMILLE,
-    P_T_COUPLE_GAS_PERMILLE,
-    P_T_COUPLE_RETURN_PERMILLE,
-    P_T_COUPLE_SUPPLY_PERMILLE,
     P_TICK_MS,
 )
 
@@ -38,8 +35,3 @@ def configure(params):
         cfg[at + dk.SC_GAIN_PERMILLE] = params[P_STAGE_0_GAIN_PERMILLE + 3 * stage]
         cfg[at + dk.SC_FLOOR_UL] = params[P_STAGE_0_FLOOR_UL + 3 * stage]
     return cfg
-
-
-def couplings(params):
-    """How the temperatures follow each other, permille, in the order that dk.standing wants: gas, supply, return."""
-    return array("i", (params[P_T_COUPLE_GAS_PERMILLE], params[P_T_COUPLE_SUPPLY_PERMILLE], params[P_T_COUPLE_RETURN_PERMILLE]))

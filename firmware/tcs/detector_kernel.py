@@ -2,7 +2,7 @@
 
 Stage j watches block means of 1, 3, 9, 27 ... base samples. Its statistic is Page's CUSUM on the drop between neighbouring block means
 less an allowance; the sum telescopes, so it is kept as (mean at the last zero) - (mean now) - allowance x time, which cannot drift and
-remembers where the excursion began, channel by channel. That memory answers what the excursion would be with each channel left out in turn.
+remembers where the excursion began, channel by channel. From that memory standing_kernel says what each channel alone could explain.
 Restricted integer subset (docs/kernels.md); uL, Pa, milli-degC. Allocation-free.
 """
 
@@ -17,8 +17,9 @@ W_PRESSURE = const(1)  # x3
 W_TEMP = const(4)  # x6, slots of the inventory kernel
 W_V_REF = const(10)  # counts with 6 fractional bits
 W_REFERENCE = const(11)
-W_RETURN_LOW = const(12)  # the return's temperature, low-passed: what supply and gas wall follow
-WIDTH = const(13)
+W_NEAR = const(12)  # x3: gas, supply, return as their neighbours show them
+W_CABIN = const(15)  # cabin pressure: it tells on the supply
+WIDTH = const(16)
 
 STAGES = const(8)
 
@@ -35,22 +36,22 @@ D_LAST_BLOCK_UL = const(34)
 D_SLOW_NOISE_UL = const(36)  # the same for means of a second and more
 D_BLANK = const(35)  # a transient so large that every reference is taken anew once it is over
 D_STAGE = const(40)
-D_SAMPLE = const(54)  # the last base sample: it is the block mean of stage 0
+D_SAMPLE = const(57)  # the last base sample: it is the block mean of stage 0
 
 # stage row
 S_COUNT = const(0)
 S_SUM = const(1)  # x WIDTH
-S_MEAN = const(14)  # x WIDTH
-S_REF = const(27)  # x WIDTH
-S_BLOCKS = const(40)  # blocks since the reference
-S_EXCESS_UL = const(41)
-S_THRESHOLD_UL = const(42)
-S_STARTED = const(43)
-S_NEW = const(44)
-S_EPOCH = const(45)
-S_REF_EPOCH = const(46)
-S_STRIDE = const(47)
-D_SIZE = const(416)
+S_MEAN = const(17)  # x WIDTH
+S_REF = const(33)  # x WIDTH
+S_BLOCKS = const(49)  # blocks since the reference
+S_EXCESS_UL = const(50)
+S_THRESHOLD_UL = const(51)
+S_STARTED = const(52)
+S_NEW = const(53)
+S_EPOCH = const(54)
+S_REF_EPOCH = const(55)
+S_STRIDE = const(56)
+D_SIZE = const(488)
 
 # configuration: globals, then one row a stage
 DC_BASE_TICKS = const(0)
@@ -69,7 +70,6 @@ EXCESS_MAX_UL = const(1000000)
 NOISE_CAP_UL = const(100000)
 FIRST_SLOW_STAGE = const(2)
 QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
-WANDER = const(51)  # (3 x 0.0005 x 2 096 640 / 8)^2 x 2 / 6000: squared eighths of v_ref's unit in a base sample
 BLANK_ON_UL = const(20000)
 BLANK_OFF_UL = const(10000)
 
@@ -252,83 +252,3 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
     st[D_TOP] = top_stage
     st[D_TOP_PERMILLE] = top
     return top
-
-
-@micropython.native
-def standing(stage: int, members: int, sensitivity_ul_kpa: int, st: ptr32, slope: ptr32, couple: ptr32) -> int:
-    """What is left of a stage's excess (uL) when the one channel that explains most of it is left out.
-
-    A pressure sensor left out: the others alone. A temperature left out: its change replaced by what its neighbours show (a radiator by
-    the other two, the return by the radiators, supply and gas by the low-passed return, each times its coupling in permille). The supply
-    reference: see below. slope: uL per kelvin of each temperature slot, the voted pressure (Pa), the window in base samples.
-    """
-    s = D_STAGE + stage * S_STRIDE
-    ref = s + S_REF
-    now = s + S_MEAN
-    excess = st[s + S_EXCESS_UL]
-    least = excess
-    n = (members & 1) + ((members >> 1) & 1) + ((members >> 2) & 1)
-    if n >= 2:
-        total = 0
-        i = 0
-        while i < 3:
-            if (members >> i) & 1:
-                total += st[ref + W_PRESSURE + i] - st[now + W_PRESSURE + i]
-            i += 1
-        i = 0
-        while i < 3:
-            if (members >> i) & 1:
-                drop = st[ref + W_PRESSURE + i] - st[now + W_PRESSURE + i]
-                # mean of the others less mean of all
-                rest = (total - drop) // (n - 1) - total // n
-                if rest > 20000:
-                    rest = 20000
-                elif rest < -20000:
-                    rest = -20000
-                rest = excess + sensitivity_ul_kpa // 10 * rest // 100
-                if rest < least:
-                    least = rest
-            i += 1
-    i = 0
-    while i < 6:
-        own = st[now + W_TEMP + i] - st[ref + W_TEMP + i]
-        near = 0
-        if i >= 2:
-            j = 3
-            while j < 6:
-                if j != i:
-                    near += st[now + W_TEMP + j] - st[ref + W_TEMP + j]
-                j += 1
-            if i == 2:
-                near = near // 3
-            else:
-                near = near >> 1
-        else:
-            near = st[now + W_RETURN_LOW] - st[ref + W_RETURN_LOW]
-        if near > 100000:
-            near = 100000
-        elif near < -100000:
-            near = -100000
-        if i < 3:
-            near = near * couple[i] // 1000
-        own -= near
-        # The whole range of a sensor: one that runs away explains as much as it has run.
-        if own > 200000:
-            own = 200000
-        elif own < -200000:
-            own = -200000
-        rest = excess + slope[i] // 100 * (own // 10)
-        if rest < least:
-            least = rest
-        i += 1
-    # The supply reference scales every channel at once. Within three standard deviations of a healthy supply's wander over the window
-    # (0.05 % over ten minutes) it is believed; beyond, it may have moved alone, and then nothing stands.
-    own = st[now + W_V_REF] - st[ref + W_V_REF]
-    if own > 200000:
-        own = 200000
-    elif own < -200000:
-        own = -200000
-    own = own >> 3
-    if own * own // WANDER > slope[7]:
-        least = 0
-    return least

@@ -4,13 +4,15 @@ from array import array
 
 from tcs import detector_kernel as dk
 from tcs import leak_rate_kernel as lk
+from tcs import standing_kernel as ek
 from tcs.carry_kernel import record
 from tcs.detector_bank import BLOCKS
 
 # Stage whose block means feed each ring.
 STAGES = (0, 2, 4)
-FIRST = dk.W_TEMP  # of the sample vector: what .channels keep
-CHANNELS = dk.WIDTH - dk.W_TEMP
+FIRST = dk.W_PRESSURE  # of the sample vector: what .channels keep
+CHANNELS = dk.WIDTH - dk.W_PRESSURE
+CHANNEL_RING = ek.RING
 
 
 class History:
@@ -18,8 +20,8 @@ class History:
 
     def __init__(self):
         self.rings = (array("i", bytes(4 * lk.RING)), array("i", bytes(4 * lk.RING)), array("i", bytes(4 * lk.RING)))
-        # What one channel could explain: temperatures, supply reference and low-passed return beside the two quicker rings.
-        self.channels = (array("i", bytes(4 * CHANNELS * lk.RING)), array("i", bytes(4 * CHANNELS * lk.RING)))
+        # What one channel could explain: all of them, beside the newer half of the two quicker rings.
+        self.channels = (array("i", bytes(4 * CHANNELS * CHANNEL_RING)), array("i", bytes(4 * CHANNELS * CHANNEL_RING)))
         self.newest = array("i", (0, 0, 0))
         self.filled = array("i", (0, 0, 0))
         self.fresh = array("i", (0, 0, 0))

@@ -6,8 +6,10 @@ from micropython import const
 
 from tcs import coolant_tables
 from tcs import inventory_kernel as ik
+from tcs import neighbours_kernel as nk
 from tcs.carry_kernel import temperatures
-from tcs.inventory_kernel import I_INVENTORY_UL, account
+from tcs.inventory_kernel import I_BEST_MC, I_INVENTORY_UL, I_NEAR, I_NEAR_MC, I_STARTED, account
+from tcs.neighbours_kernel import follow
 from tcs.tables import (
     P_COOLANT,
     P_GAS_MAX_ML,
@@ -15,7 +17,10 @@ from tcs.tables import (
     P_GAS_NOMINAL_ML,
     P_GAS_PV_MJ,
     P_GAS_RELAX_MS,
+    P_T_COUPLE_GAS_PERMILLE,
     P_T_COUPLE_MS,
+    P_T_COUPLE_RETURN_PERMILLE,
+    P_T_COUPLE_SUPPLY_PERMILLE,
     P_T_LAG_MS,
     P_TICK_MS,
     P_VOLUME_RAD1_ML,
@@ -37,6 +42,18 @@ _WIDE_MS = const(60000)  # a wide code is passed in about that time
 _UNREST_MS = const(600000)
 _UNREST_MAX_UL = const(400000)
 _PROFILE_MS = const(200000)  # about the time that a radiator's content takes to pass
+# Neighbours (docs/inventory.md): from the return's sensor to the compensator, the bay's cold plates beside its sensor's lag, a line.
+_RETURN_MS = const(60000)
+_BAY_MS = const(50000)
+_LINE_MS = const(100000)
+_START_MS = const(60000)
+_SUPPLY_BAY = const(949)
+_SUPPLY_WALL = const(51)
+_RETURN_NOW = const(438)
+_RETURN_LATE = const(1027)
+_RETURN_SUPPLY = const(-440)
+_T_GAS = const(8)
+_T_BAY = const(14)
 
 
 class Inventory:
@@ -47,6 +64,8 @@ class Inventory:
         self.status = ik.S_NO_PRESSURE
         self.inventory_ul = UNKNOWN
         self._cfg = _config(params)
+        self._neighbours = array("i", bytes(4 * nk.N_SIZE))
+        self._neighbours_cfg = _neighbours(params)
         self.density_kg_m3 = coolant_tables.DENSITY_20_KG_M3[params[P_COOLANT]]
 
     def update(self, sensing, connected, flowing, trusted):
@@ -66,6 +85,10 @@ class Inventory:
         if jump_ul:
             # Every value has just moved, or seems to have: whichever it was, the leads take minutes to forget it.
             self.disturb(min(_UNREST_MAX_UL, jump_ul))
+        if state[I_STARTED]:
+            gas, bay = sensing.value(_T_GAS), sensing.value(_T_BAY)
+            follow(state, I_BEST_MC, I_NEAR_MC, gas, bay, self._neighbours, self._neighbours_cfg)
+            state[I_NEAR] = 1
         status = account(sensing.p_comp_pa, connected, flowing, state, self._cfg)
         self.status = status
         self.inventory_ul = UNKNOWN if status else state[I_INVENTORY_UL]  # S_OK is 0
@@ -106,7 +129,6 @@ def _config(params):
     cfg[ik.C_UNREST_MAX_UL] = _UNREST_MAX_UL
     cfg[ik.C_PROFILE_Q10] = max(1, 1024 * params[P_TICK_MS] // _PROFILE_MS)
     cfg[ik.C_WIDE_TICKS] = _WIDE_MS // params[P_TICK_MS]
-    cfg[ik.C_COUPLE_TICKS] = params[P_T_COUPLE_MS] // params[P_TICK_MS]
     cfg[ik.C_SMOOTH_TICKS] = max(1, _SMOOTH_MS // params[P_TICK_MS])
     cfg[ik.C_LEAD_TICKS] = max(1, (params[P_T_LAG_MS] + _SMOOTH_MS) // _LEAD_GAIN // params[P_TICK_MS])
     cfg[ik.C_GAS_LOW_TICKS] = max(1, params[P_GAS_RELAX_MS] // params[P_TICK_MS])
@@ -120,4 +142,23 @@ def _config(params):
         cfg[ik.C_TABLE + i] = expansion[i]
         cfg[ik.C_TABLE + points + i] = vapour[i]
         i += 1
+    return cfg
+
+
+def _neighbours(params):
+    tick_ms = params[P_TICK_MS]
+    cfg = array("i", bytes(4 * nk.NC_SIZE))
+    cfg[nk.NC_RETURN_TICKS] = _RETURN_MS // tick_ms
+    cfg[nk.NC_WALL_TICKS] = params[P_T_COUPLE_MS] // tick_ms
+    cfg[nk.NC_BAY_TICKS] = _BAY_MS // tick_ms
+    cfg[nk.NC_LINE_TICKS] = _LINE_MS // tick_ms
+    cfg[nk.NC_START_TICKS] = _START_MS // tick_ms
+    cfg[nk.NC_GAS] = params[P_T_COUPLE_GAS_PERMILLE]
+    share = params[P_T_COUPLE_SUPPLY_PERMILLE]
+    cfg[nk.NC_SUPPLY_BAY] = _SUPPLY_BAY * share // 1000
+    cfg[nk.NC_SUPPLY_WALL] = _SUPPLY_WALL * share // 1000
+    share = params[P_T_COUPLE_RETURN_PERMILLE]
+    cfg[nk.NC_RETURN_NOW] = _RETURN_NOW * share // 1000
+    cfg[nk.NC_RETURN_LATE] = _RETURN_LATE * share // 1000
+    cfg[nk.NC_RETURN_SUPPLY] = _RETURN_SUPPLY * share // 1000
     return cfg

@@ -34,14 +34,14 @@ I_LOW_Q8 = const(16)  # x6: low-passed, for the sensor's lag
 I_BEST_MC = const(22)  # x6: lag-corrected or substituted
 I_SUBSTITUTE_MC = const(28)  # x6: own less neighbour when it failed
 I_SEEN = const(34)  # x6: has ever been known
-I_GONE = const(40)  # x6: substituted now
+I_GONE = const(40)  # x6: substituted now; ticks until it counts again once it is back
 I_SLOPE_UL_K = const(46)  # x6: inventory per kelvin of this channel
 I_SMOOTH_Q8 = const(52)  # x6: smoothed against the converter's wide codes
 I_RATE_Q8 = const(58)  # x6: the lead, low-passed over a minute
 I_UNREST_UL = const(64)  # what the temperatures' sudden changes may be wrong by; decays over C_UNREST_TICKS
 I_PROFILE_Q10 = const(65)  # how far the radiators' profile is built up since the flow began
 I_STOPS = const(66)
-I_RETURN_LOW_Q8 = const(67)  # the return's temperature over C_COUPLE_TICKS
+I_NEAR = const(67)  # 1: I_NEAR_MC is known
 I_HELD = const(68)  # since the last value: 1 no pressure, 2 no temperatures came in
 I_GAS_APPARENT_UL = const(69)
 I_LINES_UL = const(70)  # what the lines hold, as at 20 C
@@ -50,7 +50,8 @@ I_WIDE_UL = const(72)  # what that may be wrong by
 I_GAS_LAGGED_Q6 = const(73)  # h as the gas's sensor shows it
 I_GAS_SMOOTH_Q6 = const(74)  # that, smoothed as the temperatures are
 I_GAS_LEAD_Q6 = const(75)  # and what its lead is taken against
-I_SIZE = const(76)
+I_NEAR_MC = const(76)  # x3: gas, supply, return as their neighbours show them (neighbours_kernel)
+I_SIZE = const(79)
 
 # status
 WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
@@ -80,13 +81,13 @@ C_RATE_TICKS = const(18)
 C_UNREST_TICKS = const(19)
 C_UNREST_MAX_UL = const(20)
 C_PROFILE_Q10 = const(21)  # built up in a tick
-C_COUPLE_TICKS = const(22)
-C_WIDE_TICKS = const(23)
-C_LAG_TICKS = const(24)  # of the temperature sensors
-C_TABLE = const(25)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
+C_WIDE_TICKS = const(22)
+C_LAG_TICKS = const(23)  # of the temperature sensors
+C_TABLE = const(24)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
 INVENTORY_MAX_UL = const(107000000)  # ten of them stay within 30 bits
 GAS_LOW_MAX_Q6 = const(1000000000)  # 15.6 L: beyond 1.25 times the largest compensator
+RETURN_SMOOTHS = const(3)  # smoothing times that a temperature that is back is watched for
 GAS_SHOWN_MAX_UL = const(1000000)
 SENSITIVITY_MAX_UL_KPA = const(400000)  # four times that of the coldest loop: near the end of the gas it would leave 30 bits
 
@@ -107,14 +108,29 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     unrest = 0
     while i < SLOTS:
         t = st[I_TEMP_MC + i]
+        n = st[I_GONE + i]
         if t != UNKNOWN:
-            known |= 1 << i
             t = t << 8
-            if st[I_SEEN + i] == 0 or st[I_GONE + i]:
+            if n:
+                # It comes back: smoothed for a while before it counts, or one noisy sample would be its level.
+                if st[I_SEEN + i] == 0:
+                    n = 1
+                if n <= cfg[C_SMOOTH_TICKS] * RETURN_SMOOTHS and st[I_SEEN + i]:
+                    st[I_SMOOTH_Q8 + i] += (t - st[I_SMOOTH_Q8 + i]) // cfg[C_SMOOTH_TICKS]
+                else:
+                    st[I_SMOOTH_Q8 + i] = t
+                st[I_LOW_Q8 + i] = st[I_SMOOTH_Q8 + i]
+                n -= 1
+                st[I_GONE + i] = n
+                if n == 0 and i == T_GAS:
+                    # Another temperature is not another volume: the gas has not been compressed.
+                    st[I_HELD] |= 1
+            elif st[I_SEEN + i] == 0:
                 st[I_SMOOTH_Q8 + i] = t
                 st[I_LOW_Q8 + i] = t
-                st[I_SEEN + i] = 1
-                st[I_GONE + i] = 0
+        if t != UNKNOWN and n == 0:
+            known |= 1 << i
+            st[I_SEEN + i] = 1
             low = st[I_SMOOTH_Q8 + i]
             if st[I_HELD] & 2:
                 # After a gap: the lead as it was, at the new level.
@@ -201,15 +217,8 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                             total += st[I_BEST_MC + j]
                             n += 1
                         j += 1
-                elif i == T_SUPPLY:
-                    if known & 4:
-                        total = st[I_BEST_MC + T_RETURN]
-                        n = 1
-                elif known & 2 and i == T_RETURN:
-                    total = st[I_BEST_MC + T_SUPPLY]
-                    n = 1
-                elif known & 4:
-                    total = st[I_BEST_MC + T_RETURN]
+                elif st[I_NEAR]:
+                    total = st[I_NEAR_MC + i]
                     n = 1
                 if n == 0:
                     j = T_SUPPLY
@@ -220,19 +229,17 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                         j += 1
                 t = total // n
                 if st[I_GONE + i] == 0:
-                    st[I_GONE + i] = 1
+                    if i == T_GAS:
+                        st[I_HELD] |= 1
                     st[I_SUBSTITUTE_MC + i] = 0
                     if st[I_SEEN + i]:
                         st[I_SUBSTITUTE_MC + i] = st[I_BEST_MC + i] - t
+                if st[I_TEMP_MC + i] == UNKNOWN:
+                    st[I_GONE + i] = cfg[C_SMOOTH_TICKS] * RETURN_SMOOTHS + 1
                 st[I_BEST_MC + i] = t + st[I_SUBSTITUTE_MC + i]
             i += 1
 
     st[I_HELD] &= 1
-    t = st[I_BEST_MC + T_RETURN] << 8
-    if st[I_STARTED] == 0:
-        st[I_RETURN_LOW_Q8] = t
-    st[I_RETURN_LOW_Q8] += (t - st[I_RETURN_LOW_Q8]) // cfg[C_COUPLE_TICKS]
-
     if pressure == UNKNOWN:
         st[I_STATUS] = S_NO_PRESSURE
         st[I_HELD] = 1

@@ -22,7 +22,8 @@ V_FAST_Q8 = const(13)  # x3: deviation from the other two over 1 s
 V_SLOW_Q8 = const(16)  # x3: the same over 13 s
 V_QUIET = const(19)  # x3: ticks that an excluded sensor has agreed
 V_SPREAD_Q8 = const(22)  # mean absolute deviation of the sensors in the vote: quick to rise, slow to fall
-V_SIZE = const(24)
+V_RECENT = const(23)  # x3: ticks for which a sensor still counts as having been in the vote
+V_SIZE = const(26)
 
 # vote configuration
 VC_OUTLIER_PA = const(0)
@@ -31,7 +32,8 @@ VC_SLOW_PA = const(2)
 VC_PAIR_PA = const(3)
 VC_RETURN_TICKS = const(4)
 VC_OFFSET_MAX_PA = const(5)
-VC_SIZE = const(6)
+VC_RECENT_TICKS = const(6)
+VC_SIZE = const(7)
 
 LEARN_TICKS = const(64)
 CLIP_PA = const(1000000)
@@ -63,6 +65,10 @@ def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr
             st[V_VALUE + i] -= st[V_OFFSET_Q8 + i] >> 8
             usable |= 1 << i
             n += 1
+        if (st[V_MEMBERS] >> i) & 1:
+            st[V_RECENT + i] = cfg[VC_RECENT_TICKS]
+        elif st[V_RECENT + i] > 0:
+            st[V_RECENT + i] -= 1
         i += 1
 
     excluded = st[V_EXCLUDED]
@@ -218,6 +224,8 @@ def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr
                 dev = 0 - limit
             st[V_OFFSET_Q8 + i] = dev
             i += 1
+        # They are against their own mean: what rounding leaves in common would walk away unseen, and take a slow leak with it.
+        st[V_OFFSET_Q8 + 2] = 0 - st[V_OFFSET_Q8] - st[V_OFFSET_Q8 + 1]
     return pressure
 
 

@@ -19,6 +19,10 @@ _COMPENSATOR_RATE_PA = const(25000)
 _PUMP_RATE_PA = const(150000)
 _CABIN_RATE_PA = const(10000)
 _TEMPERATURE_RATE_MC = const(1000)
+# Noise that no healthy temperature or supply shows, as the mean change from step to step: twice the noise's rms, 36 mK and 9 counts of it.
+_TEMPERATURE_ROUGH_MC = const(70)
+_SUPPLY_ROUGH_COUNTS = const(18)
+_RECENT_MS = const(150000)
 _RECOVER_TICKS = const(20)
 _COHERENT_CHANNELS = const(3)
 _FROZEN_CHANNELS = const(8)
@@ -49,6 +53,11 @@ class Sensing:
         self._restart = 0
         self._settle_ticks = 0
         self._cfg = _channel_config(kinds, lows, highs, adc, params)
+        self.kinds = kinds
+        # A value and its channel's foot together are proportional to the counts, and so to the supply.
+        self.foot = array("i", bytes(4 * sk.CHANNELS))
+        for channel in range(sk.CHANNELS):
+            self.foot[channel] = (highs[channel] - lows[channel]) // 8 - lows[channel]
         self._vote_cfg = _vote_config(params)
         self.settle_ticks = 10000 // params[P_TICK_MS]
         state = self.state
@@ -95,6 +104,16 @@ class Sensing:
         self.p_reference_pa = reference(p_comp_pa, votes, adapt, restart, self.reference)
         return changed
 
+    def recent_members(self):
+        """Mask of the compensator's sensors that are in the vote or were lately: what they did may still stand in the pressure's past."""
+        members = self.members
+        i = 0
+        while i < 3:
+            if self.vote[pk.V_RECENT + i]:
+                members |= 1 << i
+            i += 1
+        return members
+
     def unfit(self):
         """Mask of fitted channels that are not ok, those voted out included."""
         return self.state[sk.ST_BAD] | self.vote[pk.V_EXCLUDED]
@@ -121,11 +140,14 @@ def _channel_config(kinds, lows, highs, adc, params):
         # (span % 52416) * 16384 / 52416, in two halves to stay within 30 bits
         cfg[at + sk.CFG_GAIN_Q14] = (span % SPAN_COUNTS) * 8192 // (SPAN_COUNTS // 2)
         rate = 0x10000
+        rough = 0x10000
         cfg[at + sk.CFG_COHERENT_COUNTS] = 0x10000
         if kind == sk.KIND_TEMPERATURE:
             rate = _counts(_TEMPERATURE_RATE_MC, span)
+            rough = max(8, _counts(_TEMPERATURE_ROUGH_MC, span))
             cfg[at + sk.CFG_COHERENT_COUNTS] = params[P_COHERENT_COUNTS] or 0x10000
         elif kind == sk.KIND_V_REF:
+            rough = _SUPPLY_ROUGH_COUNTS
             cfg[at + sk.CFG_COHERENT_COUNTS] = params[P_COHERENT_COUNTS] or 0x10000
         elif kind == sk.KIND_PRESSURE:
             if channel < _P_PUMP:
@@ -135,6 +157,7 @@ def _channel_config(kinds, lows, highs, adc, params):
             elif channel == _P_CABIN:
                 rate = _counts(_CABIN_RATE_PA, span)
         cfg[at + sk.CFG_RATE_COUNTS] = rate
+        cfg[at + sk.CFG_ROUGH_Q8] = rough << 8
         cfg[at + sk.CFG_STUCK_TICKS] = max(20, params[P_STUCK_MS] // tick_ms) if params[P_STUCK_MS] else 0x3FFFFFFF
     cfg[sk.CFG_STALE_TICKS] = params[P_STALE_MS] // tick_ms
     cfg[sk.CFG_RECOVER_TICKS] = _RECOVER_TICKS
@@ -162,4 +185,5 @@ def _vote_config(params):
     cfg[pk.VC_PAIR_PA] = 4 * noise
     cfg[pk.VC_RETURN_TICKS] = 600
     cfg[pk.VC_OFFSET_MAX_PA] = 1500
+    cfg[pk.VC_RECENT_TICKS] = _RECENT_MS // params[P_TICK_MS]
     return cfg

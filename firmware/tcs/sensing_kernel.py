@@ -37,6 +37,7 @@ CFG_GAIN_Q14 = const(3)
 CFG_RATE_COUNTS = const(4)
 CFG_STUCK_TICKS = const(5)
 CFG_COHERENT_COUNTS = const(6)
+CFG_ROUGH_Q8 = const(7)  # of that, what no healthy sensor has
 CFG_STRIDE = const(8)
 CFG_STALE_TICKS = const(128)
 CFG_RECOVER_TICKS = const(129)
@@ -57,6 +58,7 @@ ST_FAILS = const(5)
 ST_SEEN_TICK = const(6)
 ST_STEP = const(7)  # counts since the sample before
 ST_SEGMENT = const(8)  # of the converter's correction table, where the last sample fell
+ST_ROUGH_Q8 = const(9)  # mean change from step to step, counts: noise, not a slope
 ST_STRIDE = const(10)
 ST_V_REF_Q8 = const(160)
 ST_COHERENT = const(161)  # channels that jumped together this tick
@@ -107,6 +109,14 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
         else:
             raw = counts[i]
             step = raw - st[s + ST_RAW]
+            j = step - st[s + ST_STEP]
+            if j < 0:
+                j = 0 - j
+            if j > 255:
+                j = 255
+            rough = st[s + ST_ROUGH_Q8]
+            rough += ((j << 8) - rough) >> 5
+            st[s + ST_ROUGH_Q8] = rough
             st[s + ST_STEP] = step
             if step < 0:
                 step = 0 - step
@@ -146,6 +156,8 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
             elif raw > HIGH_COUNTS:
                 bad = SHORT
             elif step > cfg[c + CFG_RATE_COUNTS] and st[s + ST_GOOD] > 0:
+                bad = IMPLAUSIBLE
+            elif rough > cfg[c + CFG_ROUGH_Q8]:
                 bad = IMPLAUSIBLE
             elif same >= cfg[c + CFG_STUCK_TICKS]:
                 # A code frozen inside one of the converter's four wide codes is the converter, not the sensor.

@@ -11,6 +11,7 @@ from tcs import inventory_kernel as ik
 from tcs import leak_rate_kernel as lk
 from tcs import pressure_kernel as pk
 from tcs import sensing_kernel as sk
+from tcs import standing_kernel as ek
 from tcs import trial as tr
 from tcs import valves as vb
 from tcs.frame_kernel import pack
@@ -18,9 +19,9 @@ from tcs.frame_kernel import pack
 NAMES = {
     sk: ("ST_VALUE", "ST_STRIDE", "ST_V_REF_Q8", "ST_WIDE", "V_REF", "UNKNOWN",
          "ST_STATUS", "OK", "DISAGREES", "CHANNELS", "NOMINAL_V_REF_COUNTS"),
-    pk: ("V_EXCLUDED", "V_MEMBERS", "V_VALUE", "R_VALUE", "UNKNOWN"),
-    ik: ("I_INVENTORY_UL", "I_TEMP_MC", "I_BEST_MC", "I_RETURN_LOW_Q8", "I_WIDE", "SLOTS", "UNKNOWN"),
-    dk: ("W_INVENTORY", "W_PRESSURE", "W_TEMP", "W_V_REF", "W_REFERENCE", "W_RETURN_LOW", "S_MEAN", "S_NEW",
+    pk: ("V_EXCLUDED", "V_MEMBERS", "V_OFFSET_Q8", "R_VALUE", "UNKNOWN"),
+    ik: ("I_INVENTORY_UL", "I_TEMP_MC", "I_BEST_MC", "I_WIDE", "I_NEAR_MC", "SLOTS", "UNKNOWN"),
+    dk: ("W_INVENTORY", "W_PRESSURE", "W_TEMP", "W_V_REF", "W_REFERENCE", "W_NEAR", "W_CABIN", "S_MEAN", "S_NEW",
          "S_EXCESS_UL", "S_THRESHOLD_UL", "S_STRIDE", "D_STAGE", "STAGES", "UNKNOWN"),
     lk: ("RING",),
     tr: ("IN_P_RAD_PA", "IN_TEMP_MC", "IN_SHUT", "IN_OPEN", "IN_LEFT", "IN_FAILED"),
@@ -34,7 +35,8 @@ def test_carry_repeats_the_layouts_of_the_other_kernels():
     for home, names in NAMES.items():
         for name in names:
             assert getattr(ck, name) == getattr(home, name), name
-    assert history.FIRST == ck.W_TEMP
+    assert history.FIRST == ck.W_PRESSURE
+    assert history.CHANNEL_RING == ck.CHANNEL_RING == ek.RING
 
 
 @pytest.mark.req("REQ-KRN-001")
@@ -75,9 +77,11 @@ def test_carry_sample_takes_the_voted_pressure_for_a_sensor_that_is_out():
     out = array("i", [0] * dk.WIDTH)
     ck.sample(inventory, votes, values, 77, sk.UNKNOWN, out)
     assert out[dk.W_INVENTORY] == inventory[ik.I_INVENTORY_UL]
-    assert list(out[dk.W_PRESSURE : dk.W_PRESSURE + 3]) == [votes[pk.V_VALUE], 77, votes[pk.V_VALUE + 2]]
+    read = [values[channel * sk.ST_STRIDE + sk.ST_VALUE] for channel in range(sk.CHANNELS)]
+    assert list(out[dk.W_PRESSURE : dk.W_PRESSURE + 3]) == [read[0], 77 + (votes[pk.V_OFFSET_Q8 + 1] >> 8), read[2]]
     assert list(out[dk.W_TEMP : dk.W_TEMP + ik.SLOTS]) == list(inventory[ik.I_BEST_MC : ik.I_BEST_MC + ik.SLOTS])
-    assert out[dk.W_RETURN_LOW] == inventory[ik.I_RETURN_LOW_Q8] >> 8
+    assert list(out[dk.W_NEAR : dk.W_NEAR + 3]) == list(inventory[ik.I_NEAR_MC : ik.I_NEAR_MC + 3])
+    assert out[dk.W_CABIN] == read[7]
     assert out[dk.W_V_REF] == values[sk.ST_V_REF_Q8] >> 2
     assert out[dk.W_REFERENCE] == 0
     ck.sample(inventory, votes, values, 77, 88, out)

@@ -32,7 +32,6 @@ C_SIZE = 4
 
 LEVELS = 2
 GATE_STAGES = 4
-HISTORY = 3
 UNKNOWN = -(1 << 30)
 STAGES = 8
 
@@ -45,21 +44,20 @@ def chain() -> SimpleNamespace:
 
     from isoloop.plant.kernel import step
 
-    sk, pk, ik, dk = (compiled(name) for name in ("sensing_kernel", "pressure_kernel", "inventory_kernel", "detector_kernel"))
+    names = ("sensing_kernel", "pressure_kernel", "inventory_kernel", "detector_kernel", "carry_kernel")
+    sk, pk, ik, dk, ck = (compiled(name) for name in names)
     sense, vote, reference, account = sk.sense, pk.vote, pk.reference, ik.account
+    follow = compiled("neighbours_kernel").follow
+    carry_heads, carry_temperatures, carry_sample, record = ck.heads, ck.temperatures, ck.sample, ck.record
     accumulate, detect = dk.accumulate, dk.detect
     h0, h1, h2 = firmware("tcs.history").STAGES
-    history_module = firmware("tcs.history")
-    kept, first_kept = getattr(history_module, "CHANNELS", 0), getattr(history_module, "FIRST", 0)
-    ring_size = compiled("leak_rate_kernel").RING
-    s_new, s_mean, v_pressure, v_spread = dk.S_NEW, dk.S_MEAN, pk.V_PRESSURE, pk.V_SPREAD_Q8
-    st_wide, i_wide, i_wide_ul = sk.ST_WIDE, ik.I_WIDE, ik.I_WIDE_UL
-    w_return_low, i_return_low = dk.W_RETURN_LOW, ik.I_RETURN_LOW_Q8
-    stride, value, v_ref_q8 = sk.ST_STRIDE, sk.ST_VALUE, sk.ST_V_REF_Q8
-    v_value, v_count, v_members = pk.V_VALUE, pk.V_COUNT, pk.V_MEMBERS
-    r_value, slots, i_temp, i_best = pk.R_VALUE, ik.SLOTS, ik.I_TEMP_MC, ik.I_BEST_MC
-    i_inventory, i_sensitivity, i_unrest, ok = ik.I_INVENTORY_UL, ik.I_SENSITIVITY_UL_KPA, ik.I_UNREST_UL, ik.S_OK
-    w_inventory, w_pressure, w_temp, w_v_ref, w_reference = dk.W_INVENTORY, dk.W_PRESSURE, dk.W_TEMP, dk.W_V_REF, dk.W_REFERENCE
+    kept = firmware("tcs.history").CHANNELS
+    unrest_max = firmware("tcs.inventory")._UNREST_MAX_UL
+    v_pressure, v_spread = pk.V_PRESSURE, pk.V_SPREAD_Q8
+    i_near, i_near_mc, i_started, i_best = ik.I_NEAR, ik.I_NEAR_MC, ik.I_STARTED, ik.I_BEST_MC
+    stride, value, v_count = sk.ST_STRIDE, sk.ST_VALUE, pk.V_COUNT
+    i_inventory, i_sensitivity, ok = ik.I_INVENTORY_UL, ik.I_SENSITIVITY_UL_KPA, ik.S_OK
+    i_unrest, i_wide_ul = ik.I_UNREST_UL, ik.I_WIDE_UL
     d_epoch, d_stage, s_stride, s_excess, s_threshold = dk.D_EPOCH, dk.D_STAGE, dk.S_STRIDE, dk.S_EXCESS_UL, dk.S_THRESHOLD_UL
     coherent = sk.ST_COHERENT
     noise_size, noise_rows, noise_row = L.NOISE_ROWS * L.NOISE_COLUMNS, L.NOISE_ROWS, L.NOISE_ROW
@@ -81,6 +79,7 @@ def chain() -> SimpleNamespace:
     def fly(
         ticks: int, tick: int, drive: int, pump_on: int, rng: Any, S: Any, P: Any, noise: Any, counts: Any, slow: Any,
         sensing: Any, sensing_cfg: Any, votes: Any, votes_cfg: Any, heads: Any, inventory: Any, inventory_cfg: Any,
+        neighbours: Any, neighbours_cfg: Any,
         bank: Any, bank_cfg: Any, ring0: Any, ring1: Any, ring2: Any, channels0: Any, channels1: Any, newest: Any, filled: Any, fresh: Any,
         sample: Any, settle: Any, x: Any, cfg: Any, peaks: Any, trace: Any,
     ) -> int:  # fmt: skip
@@ -101,8 +100,7 @@ def chain() -> SimpleNamespace:
                 if sensing[coherent] >= 3:
                     x[X_COHERENT] += 1
                 adapt = 1 if x[X_VERDICT] != 1 else 0
-                for i in range(4):
-                    heads[r_value + i] = sensing[(3 + i) * stride + value]
+                carry_heads(sensing, 7, heads)
                 p = vote(
                     sensing[value], sensing[stride + value], sensing[2 * stride + value], heads[0] if settle[1] else UNKNOWN,
                     adapt, votes, votes_cfg,
@@ -117,10 +115,13 @@ def chain() -> SimpleNamespace:
                 flowing = pump_on
                 if pump_on and p_pump != UNKNOWN and p != UNKNOWN and (p_pump - p) * 3 <= cfg[C_HEAD_PUMP_PA]:
                     flowing = 0
-                for i in range(slots):
-                    inventory[i_temp + i] = sensing[(8 + i) * stride + value]
-                wide = sensing[st_wide]
-                inventory[i_wide] = (1 if wide & 7 else 0) | ((wide >> 8) << 1 & 0x7E)
+                jump_ul = carry_temperatures(sensing, inventory)
+                if jump_ul > 0:
+                    inventory[i_unrest] = max(inventory[i_unrest], min(unrest_max, jump_ul))
+                if inventory[i_started]:
+                    gas, bay = sensing[8 * stride + value], sensing[14 * stride + value]
+                    follow(inventory, i_best, i_near_mc, gas, bay, neighbours, neighbours_cfg)
+                    inventory[i_near] = 1
                 status = account(p, 7, flowing, inventory, inventory_cfg)
                 if status == ok and x[X_GAP_TICKS] > 0:
                     x[X_RESUME] = 1
@@ -134,19 +135,11 @@ def chain() -> SimpleNamespace:
                 x[X_VERDICT] = 2
                 x[X_GAP_TICKS] += 1
             else:
-                members = votes[v_members]
-                sample[w_inventory] = inventory[i_inventory]
-                for i in range(3):
-                    sample[w_pressure + i] = votes[v_value + i] if (members >> i) & 1 else p
-                for i in range(slots):
-                    sample[w_temp + i] = inventory[i_best + i]
-                sample[w_return_low] = inventory[i_return_low] >> 8
-                sample[w_v_ref] = sensing[v_ref_q8] >> 2
                 known = 1 if p_reference != UNKNOWN else 0
                 if known != settle[2]:
                     settle[2] = known
                     bank[d_epoch] = (bank[d_epoch] + 1) & 0xFFFFFF
-                sample[w_reference] = p_reference if known else 0
+                carry_sample(inventory, votes, sensing, p, p_reference, sample)
                 if accumulate(sample, bank, bank_cfg):
                     spread_pa = (votes[v_spread] >> 8) * 4 // 5
                     unrest = inventory[i_unrest] + inventory[i_wide_ul]
@@ -155,18 +148,9 @@ def chain() -> SimpleNamespace:
                         1 if x[X_VERDICT] == 0 else 0, bank, bank_cfg,
                     )  # fmt: skip
                     x[X_TOP] = top
-                    for level in range(HISTORY):
-                        at = d_stage + (h0 if level == 0 else h1 if level == 1 else h2) * s_stride
-                        fresh[level] = bank[at + s_new]
-                        if bank[at + s_new]:
-                            place = (newest[level] + 1) & (ring_size - 1)
-                            newest[level] = place
-                            (ring0 if level == 0 else ring1 if level == 1 else ring2)[place] = bank[at + s_mean]
-                            if level < 2:
-                                for i in range(kept):
-                                    (channels0 if level == 0 else channels1)[place * kept + i] = bank[at + s_mean + first_kept + i]
-                            if filled[level] < ring_size:
-                                filled[level] += 1
+                    record(0, d_stage + h0 * s_stride, bank, newest, filled, fresh, ring0, channels0, kept)
+                    record(1, d_stage + h1 * s_stride, bank, newest, filled, fresh, ring1, channels1, kept)
+                    record(2, d_stage + h2 * s_stride, bank, newest, filled, fresh, ring2, channels1, 0)
                     if top >= cfg[C_SUSPECT]:
                         judge = 1
                     row = x[X_CAUSE]
@@ -208,23 +192,17 @@ def chain() -> SimpleNamespace:
             sense(counts[tick], 65535, tick, sensing, sensing_cfg)
             if parts < 2:
                 continue
-            for i in range(4):
-                heads[r_value + i] = sensing[(3 + i) * stride + value]
+            carry_heads(sensing, 7, heads)
             p = vote(sensing[value], sensing[stride + value], sensing[2 * stride + value], heads[0], 1, votes, votes_cfg)
             reference(p, votes[v_count], 1, 0, heads)
             total += p
             if parts < 3:
                 continue
-            for i in range(slots):
-                inventory[i_temp + i] = sensing[(8 + i) * stride + value]
+            carry_temperatures(sensing, inventory)
             account(p, 7, flows, inventory, inventory_cfg)
             if parts < 4:
                 continue
-            sample[w_inventory] = inventory[i_inventory]
-            for i in range(3):
-                sample[w_pressure + i] = votes[v_value + i]
-            for i in range(slots):
-                sample[w_temp + i] = inventory[i_best + i]
+            carry_sample(inventory, votes, sensing, p, heads[0], sample)
             if accumulate(sample, bank, bank_cfg):
                 total += detect(inventory[i_sensitivity], 3, 0, inventory[i_unrest] + inventory[i_wide_ul], 1, bank, bank_cfg)
         return total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,14 +87,16 @@ class Flight:
         self.sensing = stage("sensing").Sensing(kinds, lows, highs, board.ADC, values)
         self.inventory = stage("inventory").Inventory(values)
         self.detector = stage("detector").Detector(values)
+        self.detector._standing = stage("standing").Standing()
         self._rate_class = stage("leak_rate").LeakRate  # now, so that a long run is of one version of the sources
         self.params = values
         self._rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence((seed, 0xB))))
         s, inv, det = self.sensing, self.inventory, self.detector
-        self._kernels = [shared(a) for a in (s.state, s._cfg, s.vote, s._vote_cfg, s.reference, inv.state, inv._cfg, det.state, det._cfg)]
+        inventory = (inv.state, inv._cfg, inv._neighbours, inv._neighbours_cfg)
+        self._kernels = [shared(a) for a in (s.state, s._cfg, s.vote, s._vote_cfg, s.reference, *inventory, det.state, det._cfg)]
         history = det.history
-        channels = getattr(history, "channels", (array("i", [0]), array("i", [0])))
-        self._kernels += [shared(a) for a in (*history.rings, *channels, history.newest, history.filled, history.fresh)]
+        rings = (*history.rings, *history.channels)
+        self._kernels += [shared(a) for a in (*rings, history.newest, history.filled, history.fresh)]
         self._sample = shared(det._sample)
         self._settle = np.zeros(4, np.int32)
         self._x = np.zeros(c.X_SIZE, np.int64)

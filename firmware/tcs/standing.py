@@ -1,0 +1,71 @@
+"""Standing: would the loss still be there without any one channel? Each is left out in turn, and another stands in for it."""
+
+from array import array
+
+from micropython import const
+
+from tcs import inventory_kernel as ik
+from tcs import leak_rate_kernel as lk
+from tcs import sensing_kernel as sk
+from tcs import standing_kernel as ek
+
+_SUPPLY_MAX_ML = const(50000)
+_WANDER_MAX_PPM = const(2200)  # three times what it wanders by in the long run
+_P_CABIN = const(7)
+_T_GAS = const(8)
+
+
+class Standing:
+    """.stage_ul() and .ramp_ul(): what is left of a loss without the one channel that explains most of it. Allocation-free."""
+
+    def __init__(self):
+        self.change = array("i", bytes(4 * ek.CHANNELS))
+        self.evidence = array("i", bytes(4 * ek.E_SIZE))
+
+    def stage_ul(self, excess_ul, state, now, ref, window, history, sensing, inventory):
+        """Of a stage's excess; now, ref: where its channels' means stand in state; window: base samples since the reference."""
+        ek.changes(state, now, ref, self.change)
+        return self._left(excess_ul, window, history, sensing, inventory)
+
+    def ramp_ul(self, drop_ul, level, samples, history, sensing, inventory):
+        """Of what the ramp fit on a level of the history has taken as lost over its `samples`."""
+        ek.ramp_changes(history.channels[level], history.newest[level] & (ek.RING - 1), samples, self.change)
+        return self._left(drop_ul, samples * history.periods[level], history, sensing, inventory)
+
+    def _left(self, excess_ul, window, history, sensing, inventory):
+        self._weigh(window, sensing, inventory)
+        trend = ek.UNKNOWN
+        if history.filled[1] >= ek.RING:
+            trend = ek.trend(history.channels[1], history.newest[1] & (ek.RING - 1), ek.CH_CABIN)
+        self.evidence[ek.E_CABIN_TREND_PA] = trend
+        members = sensing.recent_members()
+        return ek.standing(excess_ul, members, inventory.state[ik.I_SENSITIVITY_UL_KPA], self.change, self.evidence)
+
+    def _weigh(self, window, sensing, inventory):
+        """The evidence of this moment: slopes, and what an error of the supply does to the inventory."""
+        evidence = self.evidence
+        values = inventory.state
+        foot = sensing.foot
+        thermal_ml = 0
+        i = 0
+        while i < ik.SLOTS:
+            slope = values[ik.I_SLOPE_UL_K + i]
+            evidence[ek.E_SLOPE + i] = slope
+            thermal_ml += abs(slope) // 10 * (abs(values[ik.I_BEST_MC + i] + foot[_T_GAS + i]) // 1000) // 100
+            i += 1
+        pressure_ml = values[ik.I_SENSITIVITY_UL_KPA] // 10 * (min(1000000, max(0, sensing.p_comp_pa + foot[0])) // 1000) // 100
+        evidence[ek.E_PRESSURE_ML] = min(_SUPPLY_MAX_ML, pressure_ml)
+        evidence[ek.E_THERMAL_ML] = min(_SUPPLY_MAX_ML, thermal_ml)
+        evidence[ek.E_WINDOW] = window
+        # 3 x 0.0005 sqrt(2 t / 600 s), in ppm: 27.4 sqrt(base samples)
+        evidence[ek.E_WANDER_PPM] = min(_WANDER_MAX_PPM, lk.isqrt(min(window, 1000000) * 750))
+        evidence[ek.E_SUPPLY_OK] = 1 if sensing.status(sk.V_REF) == sk.OK else 0
+        evidence[ek.E_CABIN_PA] = _above_foot(sensing, _P_CABIN, sk.KIND_PRESSURE)
+
+
+def _above_foot(sensing, channel, kind):
+    """What scales with the supply: the value above the foot of the sensor's scale, where it gives no signal at all; 0 if unknown."""
+    value = sensing.value(channel)
+    if value == sk.UNKNOWN or sensing.kinds[channel] != kind:
+        return 0
+    return max(0, value + sensing.foot[channel])
