@@ -65,7 +65,8 @@ _T_RETURN = const(10)
 _T_BAY = const(14)
 _PHASES = const(10)
 _ROW = const(3)  # of the telemetry's settings
-_STEPS_A_PHASE = const(2)
+_FLOW_PERMILLE = const(100)
+_STEPS_A_PHASE = const(1)
 _WAIT_S = const(30)  # from one look ahead to the next, while the configuration stands
 _NEAR_S = const(3600)
 _FAR_S = const(7200)
@@ -94,7 +95,8 @@ class Crew:
         self._segments = 0
         self._is_looking = False
         self._wait_s = 0
-        self._key = -1
+        self._segments_then = -1
+        self._flow_then = 0
         self._uncounted_s = 0
         self._counted_ul = 0
         self._is_counting = False
@@ -134,9 +136,11 @@ class Crew:
         self._flow_permille = self._find_flow()
         is_nominal = self._segments == SEGMENTS and self._flow_permille > 900 and position[BYPASS] == ST_VALVE_POSITION_CLOSED
         self.forecast.observe(sensing.value(_T_BAY), sensing.value(_T_RETURN), self._flow_permille, is_nominal)
-        key = self._flow_permille // 50 << 2 | self._segments
-        self._wait_s = self._wait_s - 1 if key == self._key else 0
-        self._key = key
+        is_same = self._segments == self._segments_then and abs(self._flow_permille - self._flow_then) < _FLOW_PERMILLE
+        self._wait_s = self._wait_s - 1 if is_same else 0
+        if not is_same:
+            self._segments_then = self._segments
+            self._flow_then = self._flow_permille
         if not self._is_looking and self._wait_s <= 0:
             self._wait_s = _WAIT_S
             self._is_looking = self.forecast.begin(

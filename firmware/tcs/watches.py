@@ -92,6 +92,7 @@ class Watches:
         self._key = -1
         self._was_disagreeing = False
         self._is_pump_off_done = False
+        self._is_busy = False
         self._was_commanded = False
         self._is_isolated_before = False
         self._before = -1  # segments convicted before the last isolation
@@ -119,6 +120,8 @@ class Watches:
             self._watch_cabin(trusted)
         else:
             self._watch_cabin(trusted)
+            if slot == 7:
+                self._judge_cause()
             if slot <= SEGMENTS * 2:
                 self._watch_relief(slot // 2, trusted, tick)
 
@@ -234,11 +237,19 @@ class Watches:
         self.loss.step(inventory.inventory_ul, sensing.p_comp_pa, p_cabin, doubt_ul, key, app.leak_rate.rate_ul_s)
         is_healthy = app.diagnosis.alarms == 0
         self.gas.step(inventory.inventory_ul, inventory.state[ik.I_LINES_UL], key, is_healthy)
+        self._is_busy = is_busy
+
+    def _judge_cause(self):
+        app = self._app
+        inventory = app.inventory
+        recovery = app.recovery
+        is_busy = self._is_busy
+        state = recovery.localisation.state
         cause = self.cause
         lost_ul = app.leak_rate.lost_ul + recovery.lost_before_ul
         if cause.step(
             recovery.localisation, is_busy, self._before, self._before_ul_s, self.loss, self.gas, app.leak_rate.rate_ul_s, lost_ul,
-            inventory.state[ik.I_GAS_UL], inventory.unrest_ul(), sensing.votes < 2,
+            inventory.state[ik.I_GAS_UL], inventory.unrest_ul(), app.sensing.votes < 2,
         ):  # fmt: skip
             segment = ST_SEGMENT_OR_NONE_NONE if recovery.segment == _NO_SEGMENT or cause.is_gas() else recovery.segment
             app.events.emit(EV_DIAGNOSIS, cause.cause, cause.confidence_percent, cause.evidence, segment)
