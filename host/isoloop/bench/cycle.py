@@ -29,6 +29,7 @@ _SNIPPET = """
 import gc
 import stopwatch
 from array import array
+from micropython import heap_lock, heap_unlock
 from boards import reference
 from tcs.app import App
 rows = open("/rows.bin", "rb")
@@ -48,25 +49,107 @@ class Board:
 board = Board()
 app = App(board, reference.KINDS, reference.LOWS, reference.HIGHS, reference.ADC)
 gc.collect()
-print(gc.mem_free() + len(memory))  # what stands in for the flash is not the firmware's
-report = app._report
-def timed_report(verdict, tick):
-    stopwatch.stop()
-    stopwatch.start()
-    report(verdict, tick)
-    stopwatch.stop()
-    stopwatch.start()
-app._report = timed_report
+print(gc.mem_free())
+start, stop = stopwatch.start, stopwatch.stop
+places = bytearray(64)
+used = array("i", (0,))
+def mark(place):
+    stop()
+    places[used[0]] = place
+    used[0] += 1
+    start()
+def nothing(): pass
+class Empty: pass
+empty = Empty()
+empty.stage = nothing
+PROBES
+def told():
+    print("T", *[places[i] for i in range(used[0])])
+    used[0] = 0
+for i in range(3):
+    start()
+    empty.stage()
+    stop()
+    told()
+settle, keep, cycle, ground = app.memory.settle, app.memory.keep, app.cycle, app.ground.step
 while rows.readinto(board.counts) == 32:
     rows.readinto(board.head)
     board.switches = board.head[0]
-    stopwatch.start()
-    app.cycle(board.tick)
-    stopwatch.stop()
+    tick = board.tick
+    start()
+    settle()
+    mark(0)
+    heap_lock()
+    try:
+        cycle(tick)
+    except MemoryError:
+        print("E", tick)
+    heap_unlock()
+    mark(7)
+    ground(tick)
+    mark(8)
+    keep()
+    stop()
+    told()
     app.link.drain(2048)
     board.tick += 1
+print("K")
+from tcs import carry_kernel as ck, detector_kernel as dk, inventory_kernel as ik, pressure_kernel as pk, sensing_kernel as sk
+s, v, d, h = app.sensing, app.inventory, app.detector, app.detector.history
+p = s.p_comp_pa
+def kernels():
+    start(); stop()
+    start(); sk.sense(board.counts, 0xFFFF, board.tick, s.state, s._cfg); stop()
+    start(); pk.vote(p, p, p, p, 1, s.vote, s._vote_cfg); stop()
+    start(); ck.heads(s.state, 7, s.reference); stop()
+    start(); pk.reference(p, 3, 1, 0, s.reference); stop()
+    start(); ck.temperatures(s.state, v.state); stop()
+    start(); ik.account(p, 7, 1, v.state, v._cfg); stop()
+    start(); ck.sample(v.state, s.vote, s.state, p, p, d._sample); stop()
+    start(); dk.accumulate(d._sample, d.state, d._cfg); stop()
+    start(); dk.detect(v.state[5], 3, 120, 0, 1, d.state, d._cfg); stop()
+    start(); ck.record(0, 40, d.state, h.newest, h.filled, h.fresh, h.rings[0], h.channels[0], 9); stop()
+for i in range(5): kernels()
 """
 
+_PROBE = """
+stage_{place} = {owner}.{name}
+def probe_{place}({arguments}):
+    mark({place})
+    found = stage_{place}({arguments})
+    mark({around})
+    return found
+{owner}.{name} = probe_{place}
+"""
+"""Plain functions and no closures: one of those allocates when it is called with four arguments, under heap_lock."""
+_KERNELS = ("sense", "vote", "heads", "reference", "temperatures", "account", "sample", "accumulate", "detect", "record")
+_STEP, _WATCHES, _RECOVERY, _SAFE_STATE, _BLACK_BOX, _CREW, _TELEMETRY, _GROUND, _KEEP, _EMPTY = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+_SETTLE = -1
+_CYCLE = ("watches", "recovery", "crew's figures", "telemetry", "whole cycle")
+"""Parts whose worst case is shown: what touches the memory chip, which this bench's board only feigns, is the full tick's to show."""
+_AROUND = {_CREW: _TELEMETRY}
+"""The stage that calls another one, where that is not the cycle itself."""
+_PROBES = (
+    (_EMPTY, "empty", "stage", ""),
+    (_WATCHES, "app.watches", "step", "a, b"),
+    (_RECOVERY, "app.recovery", "step", "a, b, c, d"),
+    (_SAFE_STATE, "app.safe_state", "step", ""),
+    (_BLACK_BOX, "app.black_box", "step", "a, b, c, d, e"),
+    (_CREW, "app.crew", "step", "a"),
+    (_TELEMETRY, "app", "_report", "a, b"),
+)
+_PARTS: tuple[tuple[str, tuple[int, ...], int | None], ...] = (
+    ("control step", (_STEP,), STEP_MAX_CYCLES),
+    ("watches", (_WATCHES,), None),
+    ("recovery", (_RECOVERY,), None),
+    ("crew's figures", (_CREW,), None),
+    ("safe state, black box", (_SAFE_STATE, _BLACK_BOX), None),
+    ("telemetry", (_TELEMETRY,), None),
+    ("ground", (_GROUND,), None),
+    ("memory's copies", (_SETTLE, _KEEP), None),
+    ("whole cycle", (_STEP, _WATCHES, _RECOVERY, _CREW, _SAFE_STATE, _BLACK_BOX, _TELEMETRY), None),
+)
+"""Step: sensing, data path, inventory, detector, leak rate, isolation, valves, diagnosis, and the code that joins them."""
 
 def measure(full: bool) -> list[dict[str, Any]]:
     """The rows of the document.
@@ -83,19 +166,60 @@ def measure(full: bool) -> list[dict[str, Any]]:
         raise UsageError("bench cycle needs the image pico: build it with python -m isoloop.images build pico (docs/images.md)")
     scenario, ticks = load_scenario("ms22"), FULL_TICKS if full else TICKS
     pins, nor = _fly(scenario, ticks)
-    done = run_python(uf2, _SNIPPET, {"rows.bin": pins, "nor.bin": bytes(nor.data)}, _LIMIT_S)
+    probes = "".join(
+        _PROBE.format(place=place, around=_AROUND.get(place, _STEP), owner=owner, name=name, arguments=arguments)
+        for place, owner, name, arguments in _PROBES
+    )
+    done = run_python(uf2, _SNIPPET.replace("PROBES", probes), {"rows.bin": pins, "nor.bin": bytes(nor.data)}, _LIMIT_S)
     free_heap = int(done.output.split()[0])
-    # Three spans a tick: the step, the report, and what is left behind it, which is what a span costs by itself.
-    step, report, overhead = (done.spans_cycles[i::3] for i in range(3))
-    empty = min(overhead)
-    quiet = [cycles - empty for cycles in step[1:LEAK_TICK]]
+    told, kernels = _ticks(done.output, done.spans_cycles)
+    rows = []
+    for name, places, most in _PARTS:
+        each = [sum(tick[place] for place in places) for tick in told[1:]]
+        if most or name in _CYCLE:
+            rows.append(_row(f"{name}, worst case", max(each), "cycles", f"<= {most}" if most else "", most))
+        quiet = sorted(each[: LEAK_TICK - 1])
+        rows.append(_row(f"{name}, quiet, median", quiet[len(quiet) // 2], "cycles", "", None))
+    step = rows[1]["value"]  # quiet
     return [
-        _row("control step, worst case", max(cycles - empty for cycles in step[1:]), "cycles", f"<= {STEP_MAX_CYCLES}", STEP_MAX_CYCLES),
-        _row("control step, quiet, median", sorted(quiet)[len(quiet) // 2], "cycles", "", None),
-        _row("telemetry, worst case", max(cycles - empty for cycles in report[1:]), "cycles", "", None),
+        *rows,
+        _row("kernels of the quiet step", sum(kernels.values()), "cycles", "", None),
+        _row("their share", round(100 * sum(kernels.values()) / step, 1), "%", "", None),
+        *(_row(f"kernel {name}", cycles, "cycles", "", None) for name, cycles in kernels.items()),
         *_board_rows(uf2, scenario),
         {**_row("free heap after start", free_heap, "B", f">= {FREE_HEAP_MIN_BYTES}", None), "ok": free_heap >= FREE_HEAP_MIN_BYTES},
     ]
+
+
+def _ticks(output: str, spans: list[int]) -> tuple[list[list[int]], dict[str, int]]:
+    """Cycles by tick and place, what the probes cost taken off; and of each kernel alone, the least of five calls.
+
+    Each line `T a b c` of the output names the places that the spans after a tick's first one belong to: a stage begins at its mark and
+    the one around it goes on behind it.
+    """
+    lines = [[int(word) for word in line.split()[1:]] for line in output.splitlines() if line.startswith("T")]
+    at = 0
+    found: list[list[int]] = []
+    empty: list[list[int]] = []
+    for line in lines:
+        own = spans[at : at + len(line) + 1]
+        at += len(own)
+        if _EMPTY in line:
+            empty.append(own)
+            continue
+        # What a probe adds to the stage it stands around, and to the one that calls it.
+        inner = min(row[1] for row in empty)
+        outer = min(row[0] + row[2] for row in empty) - inner
+        tick = [0] * 10
+        tick[_SETTLE] = own[0]
+        for place, cycles in zip(line, own[1:], strict=True):
+            tick[place] += cycles - (inner if place else 0)
+        stages = sum(1 for place in line if 0 < place < _GROUND)
+        tick[_STEP] -= stages * outer + inner
+        found.append(tick)
+    alone = spans[at:]
+    rounds = [alone[i : i + 1 + len(_KERNELS)] for i in range(0, len(alone), 1 + len(_KERNELS))]
+    return found, {name: min(row[1 + i] - row[0] for row in rounds) for i, name in enumerate(_KERNELS)}
 
 
 def bench(full: bool, json: bool) -> int:
