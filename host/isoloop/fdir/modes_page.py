@@ -32,7 +32,8 @@ ACTIONS = (
 )
 HEAD = """# Operating modes and faults
 
-Generated from `firmware/tcs/modes.py` by `python -m isoloop.fdir.modes_page`: do not edit. The stages take their times from the same table or from the parameters that it names.
+Generated from `firmware/tcs/modes.py` by `python -m isoloop.fdir.modes_page`: do not edit. The stages take
+their times from the same table or from the parameters that it names.
 
 ## Modes
 | mode | evaluates | reports | acts |
@@ -43,11 +44,12 @@ Generated from `firmware/tcs/modes.py` by `python -m isoloop.fdir.modes_page`: d
 
 Set by `mode_set` (leaving armed is hazardous, so `arm` comes first). Resets in a loop set passive, and say so.
 
-**Monitors.** `monitors_mask` enables them one by one (bit n: leak class n; `param_set`, kept by `param_save`). A disabled monitor latches no alarm and moves nothing; what it
-sees is still in telemetry.
+**Monitors.** `monitors_mask` enables them one by one (bit n: leak class n; `param_set`, kept by `param_save`). A disabled
+monitor latches no alarm and moves nothing; what it sees is still in telemetry.
 
-**Re-arm.** Alarms, convictions and the loss latch. Nothing on board clears them; `rearm` does, after `arm`. It moves no valve: a segment that is shut stays shut,
-as a suspect, and may be opened by command from then on. Before that a command to open a convicted segment is refused (`convicted`) and told (OPEN_REFUSED).
+**Re-arm.** Alarms, convictions and the loss latch. Nothing on board clears them; `rearm` does, after `arm`. It moves no
+valve: a segment that is shut stays shut, as a suspect, and may be opened by command from then on. Before that a command to open a
+convicted segment is refused (`convicted`) and told (OPEN_REFUSED).
 
 ## Faults
 | fault | monitor | believed after | cleared after | cleared by | armed, it does |
@@ -69,8 +71,8 @@ def render() -> str:
         return f"{time_ms / 1000:g} s" if time_ms else none
 
     rows = [
-        f"| {name} | {classes[monitor] if monitor >= 0 else 'always on'} | {time(confirm, confirm_ms, 'at once')} | {time(clear, clear_ms, '')} "
-        f"| {CLEARS[condition]} | {ACTIONS[action]} |"
+        f"| {name} | {classes[monitor] if monitor >= 0 else 'always on'} | {time(confirm, confirm_ms, 'at once')} "
+        f"| {time(clear, clear_ms, '')} | {CLEARS[condition]} | {ACTIONS[action]} |"
         for name, monitor, confirm, confirm_ms, clear, clear_ms, condition, action in modes.FAULTS
     ]
     return HEAD + "\n".join(rows) + "\n"
