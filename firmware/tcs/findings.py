@@ -86,8 +86,10 @@ class Findings:
         self.take_up_ul = 0
 
     def begin(self, rate_ul_s):
-        """A round. rate_ul_s: the alarm's."""
+        """A round. rate_ul_s: the alarm's, 0 when it knows none."""
         limit = self._params[P_TRIAL_EXCESS_UL_S]
+        if rate_ul_s <= 0:
+            rate_ul_s = 2 * limit  # a loss that nobody timed convicts by the usual limit, not by the least
         w = self.words
         w[_IS_SLOW] = 1 if rate_ul_s < 2 * limit else 0
         w[_IS_VIOLENT] = 1 if rate_ul_s >= VIOLENT_UL_S else 0

@@ -161,7 +161,7 @@ def test_run_json_is_one_document_and_the_folder_is_complete(call: Call, tmp_pat
     assert (summary["schema"], summary["scenario"], summary["target"], summary["seed"]) == ("isoloop.run/1", "short", "unix", 7)
     folder = tmp_path / "runs" / "short-unix-s7"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "events.csv", "link.bin", "report.html", "summary.json", "telemetry.csv", "truth.csv",
+        "crew.csv", "events.csv", "link.bin", "report.html", "summary.json", "telemetry.csv", "truth.csv",
     ]  # fmt: skip
     assert json.loads((folder / "summary.json").read_text()) == summary
     assert stale.read_text() != "stale"

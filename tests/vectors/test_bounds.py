@@ -40,7 +40,9 @@ def bounds(bench: Bench, *words: str) -> str:
 @pytest.mark.req("REQ-KRN-002")
 def test_intermediates_stay_within_31_bits_over_random_flights(bench: Bench) -> None:
     told = bounds(bench, "ticks=48000", "epoch=2000", "seed=5")
-    peaks = [float(line.split()[1]) for line in told.splitlines() if line.startswith("peak ")]
+    # A check word is the exclusive or of others: -2^30, UNKNOWN itself, is one of them and still a small int.
+    lines = [line for line in told.splitlines() if line.startswith("peak ") and "^=" not in line]
+    peaks = [float(line.split()[1]) for line in lines]
     # Near the bound, or the stimulus has not been anywhere; never over it.
     assert 0.7 < max(peaks) < 1.0
 
