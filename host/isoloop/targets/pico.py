@@ -135,8 +135,8 @@ class PicoTarget:
                 self._keep_sample()
         else:
             self._run_to_sample("take its second sample")
-            # Nothing of the second sample has been converted yet.
-            self._tick_ns = round((chip.mcu.clock.nanos - self._first_ns) / 1e6) * 1e6
+            # Nothing of the second sample has been converted yet. Ticks are tens of milliseconds; the first one may be a little late.
+            self._tick_ns = round((chip.mcu.clock.nanos - self._first_ns) / 1e7) * 1e7
             self._edge_ns = self._first_ns + self._tick_ns - _LEAD_NS
             if self._keep_samples:
                 self.sampled.append(Sampled(0, array("H", board.sampled), switches))
