@@ -37,6 +37,7 @@ def _coverage(rates: Rates) -> tuple[int, int]:
     return sum(rate["low"] <= rate["true"] <= rate["high"] for rate in rates), len(rates)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.req("REQ-DET-020")
 def test_rate_of_0_8_mm_is_unbiased_within_a_tenth_and_its_interval_is_right() -> None:
     rates = _fly(0.8, 60)
@@ -54,6 +55,7 @@ def test_rate_of_0_8_mm_is_unbiased_within_a_tenth_and_its_interval_is_right() -
     assert hole <= HOLE_ERROR_MAX
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.req("REQ-DET-020")
 @pytest.mark.parametrize("hole_mm", [0.3, 0.1])
 def test_interval_of_a_smaller_hole_is_right(hole_mm: float) -> None:
