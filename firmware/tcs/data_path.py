@@ -10,7 +10,7 @@ from micropython import const
 
 from tcs import sensing_kernel as sk
 from tcs.modes import PATH_CLEAR_MS
-from tcs.sensing_kernel import ST_COHERENT, ST_FROZEN_TICKS
+from tcs.sensing_kernel import ST_COHERENT, ST_FROZEN_TICKS, ST_V_REF_BEFORE_Q8, ST_V_REF_Q8
 from tcs.tables import P_TICK_MS, ST_DATA_PATH_FROZEN, ST_DATA_PATH_JUMP
 
 TRUSTED = const(0)
@@ -31,6 +31,7 @@ class DataPath:
         self.state = TRUSTED
         self.faults = 0
         self._jump_counts = array("i", bytes(4 * sk.CHANNELS))
+        self._v_ref_q8 = 0
         self._return_ticks = PATH_CLEAR_MS // params[P_TICK_MS]
         self._since_tick = 0
         self._last_frozen = 0
@@ -54,6 +55,8 @@ class DataPath:
             if self.state == JUMPED:
                 # Bits of single channels may go to and fro meanwhile: only the whole jump undone counts.
                 if self._undone(sensing):
+                    # The supply that the wrong frames told may still stand, when its channel is not ok at this very moment.
+                    values[ST_V_REF_Q8] = self._v_ref_q8
                     self.state = RETURNED
                     self._since_tick = tick
                 return -1
@@ -73,6 +76,7 @@ class DataPath:
         return kind
 
     def _remember(self, sensing):
+        self._v_ref_q8 = sensing.state[ST_V_REF_BEFORE_Q8]
         channel = _FIRST_TEMPERATURE
         while channel < sk.CHANNELS:
             self._jump_counts[channel] = abs(sensing.state[channel * sk.ST_STRIDE + sk.ST_STEP])

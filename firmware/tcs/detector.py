@@ -33,7 +33,8 @@ RAMP_STAGE = dk.STAGES  # number of the ramp fit where a stage is named
 _RAMP_LAST = const(64)  # base samples: beyond 6.4 s the bank is as quick
 _GATE_STAGES = const(4)
 _FLOOR_UL = const(500)
-_FLOOR_SLOW_UL = const(400)
+_NOISE_MAX_UL = const(20000)  # two squares of it stay within 30 bits
+_LINES_NOISE_MK = const(66)  # tenths
 _CALM_UL = const(1000)  # unrest of a steady orbit
 _GAP_UL_S = const(100)
 _GAP_MAX_UL = const(20000)
@@ -236,13 +237,15 @@ class Detector:
         # What the supply reference and the temperatures leave does not fall with the pressure's noise: a floor each.
         noise = max(self.noise_ul(), _FLOOR_UL)
         if level:
-            # Means of 0.9 s: their noise is slow noise, and the gas's lead passes all of it.
-            noise = max(self.state[dk.D_SLOW_NOISE_UL] // 3, _FLOOR_SLOW_UL)
+            # Means of 0.9 s: their noise is slow noise, and the gas's lead passes all of it; the temperatures' adds to it.
+            noise = min(_NOISE_MAX_UL, self.state[dk.D_SLOW_NOISE_UL] // 3)
+            lines = min(_NOISE_MAX_UL, inventory.slope_ul_k() // 1000 * _LINES_NOISE_MK // 10)
+            noise = lk.isqrt(noise * noise + lines * lines)
         threshold = noise // 10 * self._ramp_sigma_permille // 100
         # An error of U uL that came about over m samples is a signal of U sqrt(m / 3).
         unrest = inventory.unrest_ul() - _CALM_UL
         if unrest > 0:
-            threshold += (unrest >> 4) * lk.isqrt(ramp[lk.R_SAMPLES] * 85)
+            threshold += (unrest >> 3) * lk.isqrt(ramp[lk.R_SAMPLES] * 85)
         if threshold <= 0 or signal <= 0:
             return 0
         return min(65534, signal // (threshold // 1000 + 1)) if signal > 1000000 else signal * 1000 // threshold

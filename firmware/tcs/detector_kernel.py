@@ -130,6 +130,11 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
     # variance over longer times (a correlation of 1 s).
     slow_noise = noise
     seen = st[D_NOISE_Q8] >> 8
+    # Less the standard error that the first minutes' few steps leave it.
+    if st[D_BASE_TICKS] < 1200:
+        seen -= seen >> 3
+    elif st[D_BASE_TICKS] < 9000:
+        seen -= seen >> 4
     if seen > noise - noise // 7:
         limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
         if seen > limit:

@@ -98,6 +98,15 @@ class Inventory:
         """What compensation may be wrong by: after a thermal transient, at the converter's wide codes."""
         return self.state[ik.I_UNREST_UL] + self.state[ik.I_WIDE_UL]
 
+    def slope_ul_k(self):
+        """Inventory a kelvin of all temperatures, their amounts added up."""
+        slope = 0
+        i = 0
+        while i < ik.SLOTS:
+            slope -= self.state[ik.I_SLOPE_UL_K + i]
+            i += 1
+        return slope
+
     def disturb(self, unrest_ul):
         """Something was done to the loop that the temperatures will show late: raise what compensation may be wrong by."""
         if unrest_ul > self.state[ik.I_UNREST_UL]:

@@ -33,11 +33,11 @@ I_TEMP_MC = const(10)  # x6: in; milli-degC or UNKNOWN
 I_LOW_Q8 = const(16)  # x6: low-passed, for the sensor's lag
 I_BEST_MC = const(22)  # x6: lag-corrected or substituted
 I_SUBSTITUTE_MC = const(28)  # x6: own less neighbour when it failed
-I_SEEN = const(34)  # x6: has ever been known
+I_SEEN = const(34)  # x6: ticks that it has been known, up to C_RATE_TICKS
 I_GONE = const(40)  # x6: substituted now; ticks until it counts again once it is back
 I_SLOPE_UL_K = const(46)  # x6: inventory per kelvin of this channel
 I_SMOOTH_Q8 = const(52)  # x6: smoothed against the converter's wide codes
-I_RATE_Q8 = const(58)  # x6: the lead, low-passed over a minute
+I_RATE_Q8 = const(58)  # x6: the lead, its mean over a minute
 I_UNREST_UL = const(64)  # what the temperatures' sudden changes may be wrong by; decays over C_UNREST_TICKS
 I_PROFILE_Q10 = const(65)  # how far the radiators' profile is built up since the flow began
 I_STOPS = const(66)
@@ -130,7 +130,8 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 st[I_LOW_Q8 + i] = t
         if t != UNKNOWN and n == 0:
             known |= 1 << i
-            st[I_SEEN + i] = 1
+            if st[I_SEEN + i] < cfg[C_RATE_TICKS]:
+                st[I_SEEN + i] += 1
             low = st[I_SMOOTH_Q8 + i]
             if st[I_HELD] & 2:
                 # After a gap: the lead as it was, at the new level.
@@ -143,9 +144,9 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
             st[I_LOW_Q8 + i] = low
             t -= low
             st[I_BEST_MC + i] = ((t + low) >> 8) + (t >> 8) * cfg[C_LEAD_GAIN]
-            # A lead that changes within a minute: the line's profile is not what its sensor says.
+            # A lead that changes within a minute (from the start, within what there is): the line's profile is not what its sensor says.
             low = st[I_RATE_Q8 + i]
-            low += (t - low) // cfg[C_RATE_TICKS]
+            low += (t - low) // st[I_SEEN + i]
             st[I_RATE_Q8 + i] = low
             t = (t - low) >> 8
             if t < 0:

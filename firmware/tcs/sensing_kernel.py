@@ -66,7 +66,8 @@ ST_FROZEN_TICKS = const(162)  # ticks in a row in which no channel changed
 ST_STARTED = const(163)
 ST_BAD = const(164)  # mask of fitted channels that are not ok
 ST_WIDE = const(165)  # mask of channels in or beside one of the converter's wide codes
-ST_SIZE = const(166)
+ST_V_REF_BEFORE_Q8 = const(166)  # what the supply was before all channels last jumped together
+ST_SIZE = const(167)
 
 LOW_COUNTS = const(3276)  # 5 % of the count range: open
 HIGH_COUNTS = const(62244)  # 95 %: short
@@ -214,6 +215,8 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
     st[ST_WIDE] = wide
 
     # From its first good sample on: the channels are trusted ten ticks later, and must not start with a nominal supply.
+    if coherent >= 3:
+        st[ST_V_REF_BEFORE_Q8] = st[ST_V_REF_Q8]
     if supply > 0:
         if st[ST_STARTED] == 0 or coherent >= 3:
             st[ST_V_REF_Q8] = supply << 8

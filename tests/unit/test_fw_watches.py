@@ -9,6 +9,7 @@ import pytest
 
 from fakes.flight_rig import ALL, CHANNELS, HIGHS, KINDS, LOWS, NOMINAL, STRAIGHT_ADC, UNKNOWN, counts_of, parameters
 from tcs import leak_rate_kernel as lk
+from tcs import sensing_kernel as sk
 from tcs import tables
 from tcs.cabin_watch import CabinWatch
 from tcs.data_path import TRUSTED, DataPath
@@ -234,6 +235,7 @@ class Watched:
         self.counts = array("H", [0] * CHANNELS)
         self.tick = 0
         self.offset = 0
+        self.supply_noise = 0
         self.faults = []
         self.run(100)
 
@@ -243,6 +245,8 @@ class Watched:
             if not frozen:
                 for channel in range(CHANNELS):
                     self.counts[channel] = counts_of(channel, NOMINAL[channel]) + (self.tick & 1) + self.offset
+                if self.tick & 1:
+                    self.counts[sk.V_REF] += self.supply_noise
             self.sensing.update(self.counts, ALL, self.tick, 1, 7)
             kind = self.path.step(self.sensing, self.tick)
             if kind >= 0:
@@ -272,6 +276,24 @@ def test_data_path_that_jumps_is_not_trusted_until_the_jump_undoes_itself_and_a_
     assert not bench.run(1)
     assert not bench.run(98)
     assert bench.run(30)
+
+
+@pytest.mark.req("REQ-SAF-009", "REQ-SEN-001")
+def test_data_path_that_is_right_again_leaves_no_supply_of_the_wrong_frames() -> None:
+    bench = Watched()
+    bench.offset = 1024
+    bench.run(600)
+    # A wrong frame's supply whose noise fails it: when the frames are right again it is not ok, and its channel cannot say so.
+    bench.supply_noise = 400
+    bench.run(300)
+    assert bench.sensing.status(sk.V_REF) == sk.IMPLAUSIBLE
+    bench.offset = bench.supply_noise = 0
+    bench.run(200)
+    assert bench.path.state == TRUSTED
+    assert abs(bench.sensing.value(0) - 118000) < 30
+    bench.run(1000)
+    assert bench.sensing.status(sk.V_REF) == sk.OK
+    assert abs(bench.sensing.value(0) - 118000) < 30
 
 
 @pytest.mark.req("REQ-DET-001")

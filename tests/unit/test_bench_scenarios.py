@@ -1,0 +1,42 @@
+"""Built-in scenarios on the compiled flight kernels: seeds that have called a leak that was none, or one too late."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import isoloop
+from isoloop.bench.flight import Flight
+from isoloop.plant import PlantConfig, PlantEvent
+
+ONSET_S = 60.0
+
+
+def _alarms_s(name, seed):
+    scenario = tomllib.loads((Path(isoloop.__file__).parent / "scenarios" / f"{name}.toml").read_text())
+    plant = {key: value for key, value in scenario["plant"].items() if key != "preset"}
+    fields = [{**event} for event in scenario["event"]]
+    events = [PlantEvent(event.pop("at_s"), event.pop("kind"), event) for event in fields]
+    flight = Flight(PlantConfig.from_preset(scenario["plant"]["preset"], **plant), seed, events)
+    flight.fly(scenario["duration_s"], lambda: name == "cold-leak")
+    return [alarm[0] for alarm in flight.alarms]
+
+
+@pytest.mark.req("REQ-SAF-001", "REQ-DET-001")
+@pytest.mark.parametrize("seed", [2, 8, 10, 12, 15, 19])
+def test_an_abrupt_attitude_change_is_no_leak(seed) -> None:
+    assert not _alarms_s("attitude-change", seed)
+
+
+@pytest.mark.long
+@pytest.mark.req("REQ-SAF-001")
+@pytest.mark.parametrize("name", ["attitude-change", "heat-step", "pump-trip"])
+def test_no_transient_is_a_leak_in_a_hundred_seeds(name) -> None:
+    assert not [seed for seed in range(1, 101) if _alarms_s(name, seed)]
+
+
+@pytest.mark.req("REQ-DET-001")
+@pytest.mark.parametrize("seed", [14, 18, 22, 25, 36])
+def test_a_leak_in_the_cold_a_minute_after_boot_is_called_in_six_seconds(seed) -> None:
+    first_s = _alarms_s("cold-leak", seed)[0]
+    assert ONSET_S < first_s <= ONSET_S + 6.0
