@@ -35,7 +35,6 @@ _GATE_STAGES = const(4)
 _FLOOR_UL = const(500)
 _NOISE_MAX_UL = const(20000)  # two squares of it stay within 30 bits
 _LINES_NOISE_MK = const(66)  # tenths
-_CALM_UL = const(1000)  # unrest of a steady orbit
 _GAP_UL_S = const(100)
 _GAP_MAX_UL = const(20000)
 _SETTLE = const(250)  # first samples: the gas's and the temperatures' filters are still on their way
@@ -243,9 +242,7 @@ class Detector:
             noise = lk.isqrt(noise * noise + lines * lines)
         threshold = noise // 10 * self._ramp_sigma_permille // 100
         # An error of U uL that came about over m samples is a signal of U sqrt(m / 3).
-        unrest = inventory.unrest_ul() - _CALM_UL
-        if unrest > 0:
-            threshold += (unrest >> 3) * lk.isqrt(ramp[lk.R_SAMPLES] * 85)
+        threshold += (inventory.unrest_ul() >> 4) * lk.isqrt(ramp[lk.R_SAMPLES] * 85)
         if threshold <= 0 or signal <= 0:
             return 0
         return min(65534, signal // (threshold // 1000 + 1)) if signal > 1000000 else signal * 1000 // threshold

@@ -56,6 +56,7 @@ I_SIZE = const(79)
 # status
 WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
 WIDE_MC = const(110)
+LEAD_NOISE_MC = const(4)  # three deviations of a lead, before its gain
 S_OK = const(0)
 S_BOTTOMED = const(1)  # no gas volume left to give: pressure says nothing about the volume
 S_OVER_RANGE = const(2)  # hot stop: liquid-full
@@ -151,10 +152,12 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
             t = (t - low) >> 8
             if t < 0:
                 t = 0 - t
-            if t > 20000:
-                t = 20000
-            # Half of what the lead itself corrects by.
-            unrest -= (st[I_SLOPE_UL_K + i] >> 4) * t // 125 * cfg[C_LEAD_GAIN]
+            t -= LEAD_NOISE_MC
+            if t > 0:
+                if t > 20000:
+                    t = 20000
+                # Twice what the lead itself corrects by: the lines' middle is that much further from their sensors than the sensors lag.
+                unrest -= (st[I_SLOPE_UL_K + i] >> 4) * t // 31 * cfg[C_LEAD_GAIN]
         i += 1
     if unrest > cfg[C_UNREST_MAX_UL]:
         unrest = cfg[C_UNREST_MAX_UL]
