@@ -8,7 +8,7 @@ from tcs import coolant_tables
 from tcs import inventory_kernel as ik
 from tcs import neighbours_kernel as nk
 from tcs.carry_kernel import temperatures
-from tcs.inventory_kernel import I_BEST_MC, I_INVENTORY_UL, I_NEAR, I_NEAR_MC, I_STARTED, account
+from tcs.inventory_kernel import I_BEST_MC, I_INVENTORY_UL, I_NEAR, I_NEAR_MC, I_NEAR_WAIT, I_STARTED, account
 from tcs.neighbours_kernel import follow
 from tcs.tables import (
     P_COOLANT,
@@ -43,6 +43,7 @@ _UNREST_MS = const(600000)
 _UNREST_MAX_UL = const(400000)
 _PROFILE_MS = const(200000)  # about the time that a radiator's content takes to pass
 # Neighbours (docs/inventory.md): from the return's sensor to the compensator, the bay's cold plates beside its sensor's lag, a line.
+_NEAR_MS = const(500)  # how often they are followed
 _RETURN_MS = const(60000)
 _BAY_MS = const(50000)
 _LINE_MS = const(100000)
@@ -65,7 +66,9 @@ class Inventory:
         self.inventory_ul = UNKNOWN
         self._cfg = _config(params)
         self._neighbours = array("i", bytes(4 * nk.N_SIZE))
-        self._neighbours_cfg = _neighbours(params)
+        near_ticks = max(1, _NEAR_MS // params[P_TICK_MS])
+        self._neighbours_cfg = _neighbours(params, near_ticks * params[P_TICK_MS])
+        self._near_rest = near_ticks - 1
         self.density_kg_m3 = coolant_tables.DENSITY_20_KG_M3[params[P_COOLANT]]
 
     def update(self, sensing, connected, flowing, trusted):
@@ -85,7 +88,10 @@ class Inventory:
         if jump_ul:
             # Every value has just moved, or seems to have: whichever it was, the leads take minutes to forget it.
             self.disturb(min(_UNREST_MAX_UL, jump_ul))
-        if state[I_STARTED]:
+        if state[I_NEAR_WAIT]:
+            state[I_NEAR_WAIT] -= 1
+        elif state[I_STARTED]:
+            state[I_NEAR_WAIT] = self._near_rest
             gas, bay = sensing.value(_T_GAS), sensing.value(_T_BAY)
             follow(state, I_BEST_MC, I_NEAR_MC, gas, bay, self._neighbours, self._neighbours_cfg)
             state[I_NEAR] = 1
@@ -154,14 +160,13 @@ def _config(params):
     return cfg
 
 
-def _neighbours(params):
-    tick_ms = params[P_TICK_MS]
+def _neighbours(params, period_ms):
     cfg = array("i", bytes(4 * nk.NC_SIZE))
-    cfg[nk.NC_RETURN_TICKS] = _RETURN_MS // tick_ms
-    cfg[nk.NC_WALL_TICKS] = params[P_T_COUPLE_MS] // tick_ms
-    cfg[nk.NC_BAY_TICKS] = _BAY_MS // tick_ms
-    cfg[nk.NC_LINE_TICKS] = _LINE_MS // tick_ms
-    cfg[nk.NC_START_TICKS] = _START_MS // tick_ms
+    cfg[nk.NC_RETURN_PERIODS] = _RETURN_MS // period_ms
+    cfg[nk.NC_WALL_PERIODS] = params[P_T_COUPLE_MS] // period_ms
+    cfg[nk.NC_BAY_PERIODS] = _BAY_MS // period_ms
+    cfg[nk.NC_LINE_PERIODS] = _LINE_MS // period_ms
+    cfg[nk.NC_START_PERIODS] = _START_MS // period_ms
     cfg[nk.NC_GAS] = params[P_T_COUPLE_GAS_PERMILLE]
     share = params[P_T_COUPLE_SUPPLY_PERMILLE]
     cfg[nk.NC_SUPPLY_BAY] = _SUPPLY_BAY * share // 1000

@@ -29,6 +29,7 @@ I_SENSITIVITY_UL_KPA = const(5)  # V / p
 I_MASK = const(6)  # data and configuration that the last value rested on
 I_GAS_LOW_Q6 = const(7)  # low-passed gas volume: h is what V is off it
 I_STARTED = const(8)
+I_NEAR_WAIT = const(9)  # ticks until the neighbours are followed again
 I_TEMP_MC = const(10)  # x6: in; milli-degC or UNKNOWN
 I_LOW_Q8 = const(16)  # x6: low-passed, for the sensor's lag
 I_BEST_MC = const(22)  # x6: lag-corrected or substituted

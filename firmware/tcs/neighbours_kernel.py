@@ -10,40 +10,40 @@ from micropython import const
 UNKNOWN = const(-0x3FFFFFFF - 1)  # -2^30; viper takes no larger literal
 
 # state: filters, milli-degC with 8 fractional bits
-N_TICKS = const(0)  # since the first, up to NC_START_TICKS
+N_PERIODS = const(0)  # since the first, up to NC_START_PERIODS
 N_RETURN_Q8 = const(1)  # the return where it passes the compensator
 N_WALL_Q8 = const(2)
 N_BAY_Q8 = const(3)
 N_RADIATORS_Q8 = const(4)
 N_SUPPLY_Q8 = const(5)
-N_FIRST_MC = const(6)  # x4: return, bay, radiators, supply at the first tick
+N_FIRST_MC = const(6)  # x4: return, bay, radiators, supply in the first period
 N_SIZE = const(10)
 
-# configuration: time constants in ticks, shares in permille
-NC_RETURN_TICKS = const(0)
-NC_WALL_TICKS = const(1)
-NC_BAY_TICKS = const(2)
-NC_LINE_TICKS = const(3)
+# configuration: time constants in periods, shares in permille
+NC_RETURN_PERIODS = const(0)
+NC_WALL_PERIODS = const(1)
+NC_BAY_PERIODS = const(2)
+NC_LINE_PERIODS = const(3)
 NC_GAS = const(4)
 NC_SUPPLY_BAY = const(5)
 NC_SUPPLY_WALL = const(6)
 NC_RETURN_NOW = const(7)
 NC_RETURN_LATE = const(8)
 NC_RETURN_SUPPLY = const(9)
-NC_START_TICKS = const(10)  # after so many the filters are put where a steady slope would have them
+NC_START_PERIODS = const(10)  # after so many the filters are put where a steady slope would have them
 NC_SIZE = const(11)
 
 
 @micropython.native
 def follow(values: ptr32, best: int, near: int, gas: int, bay: int, st: ptr32, cfg: ptr32) -> int:
-    """One tick. values[best..]: gas, supply, return, three radiators (milli-degC); values[near..]: out, gas, supply, return.
+    """One period. values[best..]: gas, supply, return, three radiators (milli-degC); values[near..]: out, gas, supply, return.
 
     gas, bay: as their own sensors say, milli-degC or UNKNOWN, which keeps it where it was.
     """
     supply = values[best + 1]
     back = values[best + 2]
     radiators = (values[best + 3] + values[best + 4] + values[best + 5]) // 3
-    n = st[N_TICKS]
+    n = st[N_PERIODS]
     if n == 0:
         st[N_FIRST_MC] = back
         st[N_FIRST_MC + 1] = supply
@@ -55,23 +55,23 @@ def follow(values: ptr32, best: int, near: int, gas: int, bay: int, st: ptr32, c
         st[N_WALL_Q8] = back << 8
         if gas != UNKNOWN:
             st[N_WALL_Q8] = gas << 8
-    if n <= cfg[NC_START_TICKS]:
-        # A filter of so many ticks stands that many times a tick's slope behind.
-        n = cfg[NC_START_TICKS]
-        st[N_RETURN_Q8] = (back << 8) - ((back - st[N_FIRST_MC]) << 8) // n * cfg[NC_RETURN_TICKS]
+    if n <= cfg[NC_START_PERIODS]:
+        # A filter of so many periods stands that many times a period's slope behind.
+        n = cfg[NC_START_PERIODS]
+        st[N_RETURN_Q8] = (back << 8) - ((back - st[N_FIRST_MC]) << 8) // n * cfg[NC_RETURN_PERIODS]
         if bay != UNKNOWN:
-            st[N_BAY_Q8] = (bay << 8) - ((bay - st[N_FIRST_MC + 1]) << 8) // n * cfg[NC_BAY_TICKS]
-        st[N_RADIATORS_Q8] = (radiators << 8) - ((radiators - st[N_FIRST_MC + 2]) << 8) // n * cfg[NC_LINE_TICKS]
-        st[N_SUPPLY_Q8] = (supply << 8) - ((supply - st[N_FIRST_MC + 3]) << 8) // n * cfg[NC_LINE_TICKS]
-        st[N_TICKS] += 1
+            st[N_BAY_Q8] = (bay << 8) - ((bay - st[N_FIRST_MC + 1]) << 8) // n * cfg[NC_BAY_PERIODS]
+        st[N_RADIATORS_Q8] = (radiators << 8) - ((radiators - st[N_FIRST_MC + 2]) << 8) // n * cfg[NC_LINE_PERIODS]
+        st[N_SUPPLY_Q8] = (supply << 8) - ((supply - st[N_FIRST_MC + 3]) << 8) // n * cfg[NC_LINE_PERIODS]
+        st[N_PERIODS] += 1
     x = st[N_RETURN_Q8]
-    x += ((back << 8) - x) // cfg[NC_RETURN_TICKS]
+    x += ((back << 8) - x) // cfg[NC_RETURN_PERIODS]
     st[N_RETURN_Q8] = x
-    st[N_WALL_Q8] += (x - st[N_WALL_Q8]) // cfg[NC_WALL_TICKS]
+    st[N_WALL_Q8] += (x - st[N_WALL_Q8]) // cfg[NC_WALL_PERIODS]
     if bay != UNKNOWN:
-        st[N_BAY_Q8] += ((bay << 8) - st[N_BAY_Q8]) // cfg[NC_BAY_TICKS]
-    st[N_RADIATORS_Q8] += ((radiators << 8) - st[N_RADIATORS_Q8]) // cfg[NC_LINE_TICKS]
-    st[N_SUPPLY_Q8] += ((supply << 8) - st[N_SUPPLY_Q8]) // cfg[NC_LINE_TICKS]
+        st[N_BAY_Q8] += ((bay << 8) - st[N_BAY_Q8]) // cfg[NC_BAY_PERIODS]
+    st[N_RADIATORS_Q8] += ((radiators << 8) - st[N_RADIATORS_Q8]) // cfg[NC_LINE_PERIODS]
+    st[N_SUPPLY_Q8] += ((supply << 8) - st[N_SUPPLY_Q8]) // cfg[NC_LINE_PERIODS]
     wall = st[N_WALL_Q8] >> 8
     values[near] = wall * cfg[NC_GAS] // 1000
     values[near + 1] = (st[N_BAY_Q8] >> 8) * cfg[NC_SUPPLY_BAY] // 1000 + wall * cfg[NC_SUPPLY_WALL] // 1000

@@ -55,6 +55,7 @@ def chain() -> SimpleNamespace:
     unrest_max = firmware("tcs.inventory")._UNREST_MAX_UL
     v_pressure, v_spread = pk.V_PRESSURE, pk.V_SPREAD_Q8
     i_near, i_near_mc, i_started, i_best = ik.I_NEAR, ik.I_NEAR_MC, ik.I_STARTED, ik.I_BEST_MC
+    i_near_wait, near_rest = ik.I_NEAR_WAIT, firmware("tcs.inventory")._NEAR_MS // 100 - 1  # of 100 ms ticks
     stride, value, v_count = sk.ST_STRIDE, sk.ST_VALUE, pk.V_COUNT
     i_inventory, i_sensitivity, ok = ik.I_INVENTORY_UL, ik.I_SENSITIVITY_UL_KPA, ik.S_OK
     i_unrest, i_wide_ul = ik.I_UNREST_UL, ik.I_WIDE_UL
@@ -118,7 +119,10 @@ def chain() -> SimpleNamespace:
                 jump_ul = carry_temperatures(sensing, inventory)
                 if jump_ul > 0:
                     inventory[i_unrest] = max(inventory[i_unrest], min(unrest_max, jump_ul))
-                if inventory[i_started]:
+                if inventory[i_near_wait]:
+                    inventory[i_near_wait] -= 1
+                elif inventory[i_started]:
+                    inventory[i_near_wait] = near_rest
                     gas, bay = sensing[8 * stride + value], sensing[14 * stride + value]
                     follow(inventory, i_best, i_near_mc, gas, bay, neighbours, neighbours_cfg)
                     inventory[i_near] = 1
