@@ -92,7 +92,9 @@ class Detector:
             self.state[at + dk.S_STARTED] = 0
             self.state[at + dk.S_COUNT] = 0
             self.state[at + dk.S_EXCESS_UL] = 0
+            self.state[dk.D_PERMILLE + stage] = 0
             stage += 1
+        self.state[dk.D_SLOW_TOP] = 0
         self.state[dk.D_BASE_COUNT] = 0
         i = 0
         while i < dk.WIDTH:

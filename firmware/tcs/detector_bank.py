@@ -13,7 +13,8 @@ from tcs.tables import (
 )
 
 BASE_MS = 100
-# Each stage's block: its parent stage (-1: base samples), how many of the parent's blocks, and how many base samples that is.
+# Each stage's block: its parent stage (-1: base samples), how many of the parent's blocks, and how many base samples that is. The kernel
+# relies on it that stages 2.. descend from stage 1.
 PARENTS = (-1, 0, 1, 2, 2, 3, 4, 6)
 COUNTS = (1, 3, 3, 3, 10, 10, 10, 10)
 BLOCKS = (1, 3, 9, 27, 90, 270, 900, 9000)

@@ -26,6 +26,10 @@ STAGES = const(8)
 # detector state: globals, then one row a stage
 D_BASE_COUNT = const(0)
 D_BASE_SUM = const(1)  # x WIDTH
+D_PERMILLE = const(17)  # x STAGES: each statistic of its threshold
+D_SLOW_TOP = const(25)  # of the stages from FIRST_SLOW_STAGE on: the largest, and whose it is
+D_SLOW_TOP_STAGE = const(26)
+D_STIRRED = const(27)  # one of them completed a block in the base sample before
 D_BASE_TICKS = const(28)  # base samples so far
 D_EPOCH = const(29)  # counts changes that make the reference incomparable
 D_NOISE_UL = const(30)  # noise of one base sample, as seen
@@ -126,31 +130,7 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
     if noise > NOISE_CAP_UL:
         noise = NOISE_CAP_UL
     st[D_NOISE_UL] = noise
-    # Coloured noise: white noise shows in the steps of 0.9 s means with 0.80 of its rating; what is beyond 0.85 counts thirteenfold in
-    # variance over longer times (a correlation of 1 s).
     slow_noise = noise
-    seen = st[D_NOISE_Q8] >> 8
-    # Less the standard error that the first minutes' few steps leave it.
-    if st[D_BASE_TICKS] < 1200:
-        seen -= seen >> 3
-    elif st[D_BASE_TICKS] < 9000:
-        seen -= seen >> 4
-    if seen > noise - noise // 7:
-        limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
-        if seen > limit:
-            seen = limit
-        # root of n^2 + 13 (s^2 - 0.72 n^2), in units of n / 64
-        limit = seen * 64 // (noise + 1)
-        limit = limit * limit * 13 - 34240
-        slow_noise = 64
-        while slow_noise * slow_noise < limit and slow_noise < 256:
-            slow_noise += 4
-        slow_noise = noise // 64 * slow_noise + noise % 64
-        limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
-        if slow_noise > limit:
-            slow_noise = limit
-    st[D_SLOW_NOISE_UL] = slow_noise
-
     if unrest_ul > BLANK_ON_UL:
         st[D_BLANK] = 1
     elif st[D_BLANK] and unrest_ul < BLANK_OFF_UL:
@@ -161,10 +141,40 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
             st[D_STAGE + j * S_STRIDE + S_COUNT] = 0
             j += 1
 
-    top = 0
-    top_stage = 0
     j = 0
     while j < STAGES:
+        if j == FIRST_SLOW_STAGE and st[D_STAGE + S_STRIDE + S_NEW] == 0:
+            # All slower ones wait for a block of the stage before.
+            if st[D_STIRRED]:
+                st[D_STIRRED] = 0
+                while j < STAGES:
+                    st[D_STAGE + j * S_STRIDE + S_NEW] = 0
+                    j += 1
+            break
+        if j == FIRST_SLOW_STAGE:
+            # Coloured noise: white noise shows in the steps of 0.9 s means with 0.80 of its rating; what is beyond 0.85 counts
+            # thirteenfold in variance over longer times (a correlation of 1 s).
+            seen = st[D_NOISE_Q8] >> 8
+            # Less the standard error that the first minutes' few steps leave it.
+            if st[D_BASE_TICKS] < 1200:
+                seen -= seen >> 3
+            elif st[D_BASE_TICKS] < 9000:
+                seen -= seen >> 4
+            if seen > noise - noise // 7:
+                limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
+                if seen > limit:
+                    seen = limit
+                # root of n^2 + 13 (s^2 - 0.72 n^2), in units of n / 64
+                limit = seen * 64 // (noise + 1)
+                limit = limit * limit * 13 - 34240
+                slow_noise = 64
+                while slow_noise * slow_noise < limit and slow_noise < 256:
+                    slow_noise += 4
+                slow_noise = noise // 64 * slow_noise + noise % 64
+                limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
+                if slow_noise > limit:
+                    slow_noise = limit
+            st[D_SLOW_NOISE_UL] = slow_noise
         s = D_STAGE + j * S_STRIDE
         c = DC_STAGE + j * SC_STRIDE
         st[s + S_NEW] = 0
@@ -253,13 +263,32 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                         st[D_NOISE_Q8] += step >> 9
                 if j == 2:
                     st[D_LAST_BLOCK_UL] = st[s + S_MEAN]
-        threshold = st[s + S_THRESHOLD_UL]
-        if threshold > 0:
-            excess = st[s + S_EXCESS_UL] * 1000 // threshold
-            if excess > top:
-                top = excess
-                top_stage = j
+                threshold = st[s + S_THRESHOLD_UL]
+                st[D_PERMILLE + j] = 0
+                if threshold > 0:
+                    st[D_PERMILLE + j] = excess * 1000 // threshold
+                if j >= FIRST_SLOW_STAGE:
+                    st[D_STIRRED] = 1
         j += 1
+    if j == STAGES and st[D_STIRRED]:
+        top = 0
+        top_stage = 0
+        j = FIRST_SLOW_STAGE
+        while j < STAGES:
+            if st[D_PERMILLE + j] > top:
+                top = st[D_PERMILLE + j]
+                top_stage = j
+            j += 1
+        st[D_SLOW_TOP] = top
+        st[D_SLOW_TOP_STAGE] = top_stage
+    top = st[D_PERMILLE]
+    top_stage = 0
+    if st[D_PERMILLE + 1] > top:
+        top = st[D_PERMILLE + 1]
+        top_stage = 1
+    if st[D_SLOW_TOP] > top:
+        top = st[D_SLOW_TOP]
+        top_stage = st[D_SLOW_TOP_STAGE]
     if top > 100000:
         top = 100000
     st[D_TOP] = top_stage

@@ -75,20 +75,22 @@ class Ground:
         uplink = self._uplink
         if board.rx_count:
             uplink.take(board.rx, board.rx_count)
-        self._valve_requests.step(tick)
+        if self._valve_requests.open:
+            self._valve_requests.step(tick)
         if tick >= self._alive_tick and self._answers.alive(tick):
             self._alive_tick = tick + _ALIVE_S * self._ticks_per_s
         is_saving = app.black_box.save()
+        commands = self.commands
         if self._key_change.is_due:
             self._key_change.step(tick)
-        elif app.link.backlog_bytes() <= _ROOM_BYTES:
+        elif (uplink.is_waiting or commands.dump_from < P_COUNT or commands.box.left) and app.link.backlog_bytes() <= _ROOM_BYTES:
             length = uplink.next_packet()
             if length:
                 self._obey(uplink.packet, length, tick)
-            elif self.commands.dump_from < P_COUNT:
-                self.commands.continue_dump(tick)
+            elif commands.dump_from < P_COUNT:
+                commands.continue_dump(tick)
             else:
-                self.commands.box.step(tick)
+                commands.box.step(tick)
         if tick % self._ticks_per_s == 0:
             self._second(tick, is_saving)
 

@@ -13,6 +13,7 @@ STAGES = (0, 2, 4)
 FIRST = dk.W_PRESSURE  # of the sample vector: what .channels keep
 CHANNELS = dk.WIDTH - dk.W_PRESSURE
 CHANNEL_RING = ek.RING
+_NEW = dk.S_NEW
 
 
 class History:
@@ -44,5 +45,6 @@ class History:
         quick, slow, slowest = self.rings
         beside_quick, beside_slow = self.channels
         record(0, first, state, newest, filled, fresh, quick, beside_quick, CHANNELS)
-        record(1, second, state, newest, filled, fresh, slow, beside_slow, CHANNELS)
-        record(2, third, state, newest, filled, fresh, slowest, beside_slow, 0)
+        if state[second + _NEW] or fresh[1]:
+            record(1, second, state, newest, filled, fresh, slow, beside_slow, CHANNELS)
+            record(2, third, state, newest, filled, fresh, slowest, beside_slow, 0)

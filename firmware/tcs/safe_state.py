@@ -95,16 +95,19 @@ class SafeState:
     def step(self):
         """One tick, when isolation and recovery have decided and before the valves are driven."""
         app = self._app
-        self._ticks = min(0x3FFFFFFF, self._ticks + 1)
-        if self._saved_ul >= 0 and self._ticks == _COMPARE_MS // self._tick_ms:
-            self._compare()
-        if self._ticks == RESETS_CLEAR_MS // self._tick_ms:
-            self.boots = 0
-        # All that is signed stands in the words that are voted: while they are as they were kept, so is the signature.
-        memory = app.memory
+        ticks = self._ticks
+        if ticks < 0x3FFFFFFF:
+            ticks += 1
+            self._ticks = ticks
         accepted = app.ground.accepted
-        if memory.is_as_kept() and accepted == self._accepted and self._ticks % self._second_ticks:
+        # All that is signed stands in the words that are voted: while they are as they were kept, so is the signature.
+        if ticks % self._second_ticks and accepted == self._accepted and app.memory.is_as_kept():
             return
+        # Both are whole seconds.
+        if self._saved_ul >= 0 and ticks == _COMPARE_MS // self._tick_ms:
+            self._compare()
+        if ticks == RESETS_CLEAR_MS // self._tick_ms:
+            self.boots = 0
         self._accepted = accepted
         signature = self._sign()
         is_minute = self._ticks % (_MINUTE_MS // self._tick_ms) == 0 and app.inventory.status == ik.S_OK

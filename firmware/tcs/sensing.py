@@ -140,7 +140,7 @@ def _channel_config(kinds, lows, highs, adc, params):
         # (span % 52416) * 16384 / 52416, in two halves to stay within 30 bits
         cfg[at + sk.CFG_GAIN_Q14] = (span % SPAN_COUNTS) * 8192 // (SPAN_COUNTS // 2)
         rate = 0x10000
-        rough = 0x10000
+        rough = 0
         cfg[at + sk.CFG_COHERENT_COUNTS] = 0x10000
         if kind == sk.KIND_TEMPERATURE:
             rate = _counts(_TEMPERATURE_RATE_MC, span)

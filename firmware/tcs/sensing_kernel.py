@@ -36,8 +36,8 @@ CFG_GAIN_INT = const(2)
 CFG_GAIN_Q14 = const(3)
 CFG_RATE_COUNTS = const(4)
 CFG_STUCK_TICKS = const(5)
-CFG_COHERENT_COUNTS = const(6)
-CFG_ROUGH_Q8 = const(7)  # of that, what no healthy sensor has
+CFG_COHERENT_COUNTS = const(6)  # of channels that have a roughness
+CFG_ROUGH_Q8 = const(7)  # what no healthy sensor has; 0: any may be, and nothing of it is kept
 CFG_STRIDE = const(8)
 CFG_STALE_TICKS = const(128)
 CFG_RECOVER_TICKS = const(129)
@@ -86,6 +86,7 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
     """
     # The supply first: every other channel is ratiometric to it. Its own failure keeps the last good value.
     v_ref = st[ST_V_REF_Q8] >> 8
+    off_nominal = NOMINAL_V_REF_COUNTS - v_ref
     coherent = 0
     unchanged = 0
     present = 0
@@ -110,20 +111,23 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
         else:
             raw = counts[i]
             step = raw - st[s + ST_RAW]
-            j = step - st[s + ST_STEP]
-            if j < 0:
-                j = 0 - j
-            if j > 255:
-                j = 255
-            rough = st[s + ST_ROUGH_Q8]
-            rough += ((j << 8) - rough) >> 5
-            st[s + ST_ROUGH_Q8] = rough
-            st[s + ST_STEP] = step
-            if step < 0:
-                step = 0 - step
             st[s + ST_RAW] = raw
             st[s + ST_SEEN_TICK] = now_tick
             present += 1
+            rough_limit = cfg[c + CFG_ROUGH_Q8]
+            rough = 0
+            if rough_limit:
+                j = step - st[s + ST_STEP]
+                if j < 0:
+                    j = 0 - j
+                if j > 255:
+                    j = 255
+                rough = st[s + ST_ROUGH_Q8]
+                rough += ((j << 8) - rough) >> 5
+                st[s + ST_ROUGH_Q8] = rough
+                st[s + ST_STEP] = step
+            if step < 0:
+                step = 0 - step
             same = 0
             if step == 0:
                 unchanged += 1
@@ -131,20 +135,26 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
                 if same < 1000000:
                     same += 1
             st[s + ST_SAME] = same
-            if step > cfg[c + CFG_COHERENT_COUNTS] and st[s + ST_GOOD] > 0:
-                coherent += 1
+            if rough_limit:
+                if step > cfg[c + CFG_COHERENT_COUNTS] and st[s + ST_GOOD] > 0:
+                    coherent += 1
             # Converter correction: piecewise linear, measured -> ideal.
-            j = st[s + ST_SEGMENT]
-            while raw >= cfg[CFG_ADC + 1 + j] and j < ADC_POINTS - 2:
-                j += 1
-            while raw < cfg[CFG_ADC + j] and j > 0:
-                j -= 1
-            st[s + ST_SEGMENT] = j
-            j += CFG_ADC
+            j = CFG_ADC + st[s + ST_SEGMENT]
+            width = cfg[j]
+            ideal = cfg[j + 1]
+            if raw >= ideal or raw < width:
+                while raw >= cfg[j + 1] and j < CFG_ADC + ADC_POINTS - 2:
+                    j += 1
+                while raw < cfg[j] and j > CFG_ADC:
+                    j -= 1
+                st[s + ST_SEGMENT] = j - CFG_ADC
+                width = cfg[j]
+                ideal = cfg[j + 1]
+            step_in = raw - width
+            width = ideal - width
             ideal = cfg[j + ADC_POINTS]
-            width = cfg[j + 1] - cfg[j]
             if width > 0:
-                ideal += (raw - cfg[j]) * (cfg[j + ADC_POINTS + 1] - ideal) // width
+                ideal += step_in * (cfg[j + ADC_POINTS + 1] - ideal) // width
 
             width = ((raw >> 4) & 1023) - 512
             if width > -4:
@@ -158,9 +168,9 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
                 bad = SHORT
             elif step > cfg[c + CFG_RATE_COUNTS] and st[s + ST_GOOD] > 0:
                 bad = IMPLAUSIBLE
-            elif rough > cfg[c + CFG_ROUGH_Q8]:
+            elif rough > rough_limit:
                 bad = IMPLAUSIBLE
-            elif same >= cfg[c + CFG_STUCK_TICKS]:
+            elif same and same >= cfg[c + CFG_STUCK_TICKS]:
                 # A code frozen inside one of the converter's four wide codes is the converter, not the sensor.
                 width = ((raw >> 4) & 1023) - 512
                 if width < -2 or width > 1:
@@ -200,7 +210,7 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
                 if kind == KIND_V_REF:
                     st[s + ST_VALUE] = ideal
                 else:
-                    ideal += ideal * (NOMINAL_V_REF_COUNTS - v_ref) // v_ref - ZERO_COUNTS
+                    ideal += ideal * off_nominal // v_ref - ZERO_COUNTS
                     st[s + ST_VALUE] = cfg[c + CFG_LO] + ideal * cfg[c + CFG_GAIN_INT] + ((ideal * cfg[c + CFG_GAIN_Q14]) >> 14)
             else:
                 st[s + ST_VALUE] = UNKNOWN

@@ -19,11 +19,12 @@ _ZERO = b"\x00"
 class Uplink:
     """take() bytes, then next_packet() until it says 0; the packet stands in .packet[:length] until the next call.
 
-    .bad_frames, .dropped_bytes: counted up to 0xFFFF.
+    .is_waiting: there may be a packet; .bad_frames, .dropped_bytes: counted up to 0xFFFF.
     """
 
     def __init__(self):
         self.packet = bytearray(MAX_PACKET)
+        self.is_waiting = False
         self.bad_frames = 0
         self.dropped_bytes = 0
         self._buffer = bytearray(_CAPACITY)
@@ -48,6 +49,7 @@ class Uplink:
             buffer[end + at] = data[at]
             at += 1
         self._end = end + count
+        self.is_waiting = True
 
     def next_packet(self):
         """Length of the next packet whose error control is right; 0 when none is complete."""
@@ -55,6 +57,7 @@ class Uplink:
             stop = self._buffer.find(_ZERO, self._begin, self._end)
             if stop < 0:
                 self._forget_overlong()
+                self.is_waiting = False
                 return 0
             begin = self._begin
             self._begin = stop + 1

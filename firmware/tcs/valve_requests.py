@@ -9,11 +9,12 @@ _NONE = -1
 
 
 class ValveRequests:
-    """One request a valve. `finish(packet_id, sequence_control, acks, reason, tick)` and `progress(...)` report them."""
+    """One request a valve. `finish(packet_id, sequence_control, acks, reason, tick)` and `progress(...)` report them. .open: how many."""
 
     def __init__(self, valves, reporter):
         self._valves = valves
         self._reporter = reporter
+        self.open = 0
         self._goal = array("i", [_NONE] * vb.COUNT)
         self._packet_id = array("i", [0] * vb.COUNT)
         self._sequence_control = array("i", [0] * vb.COUNT)
@@ -24,6 +25,7 @@ class ValveRequests:
         """Drive a valve for a telecommand."""
         if self._goal[valve] != _NONE:
             self._end(valve, ST_REASON_SUPERSEDED, tick)
+        self.open += 1
         self._goal[valve] = goal
         self._packet_id[valve] = command.packet_id
         self._sequence_control[valve] = command.sequence_control
@@ -53,4 +55,5 @@ class ValveRequests:
 
     def _end(self, valve, reason, tick):
         self._goal[valve] = _NONE
+        self.open -= 1
         self._reporter.finish(self._packet_id[valve], self._sequence_control[valve], self._acks[valve], reason, tick)

@@ -114,6 +114,9 @@ class Watches:
             return
         slot = tick // self._slot_ticks % _SLOTS
         if slot & 1 == 0:
+            if slot == 0:
+                sensing = app.sensing
+                self.pump.take_suction(middle(sensing.value(_T_RETURN), sensing.value(_T_SUPPLY), sensing.value(_T_GAS)))
             self._watch_pump(trusted)
         elif slot == 9:
             self._watch_loss(trusted)
@@ -145,8 +148,7 @@ class Watches:
         p_rad = radiators(sensing.state, key & _ALL_SEGMENTS)
         p_pump = sensing.value(_P_PUMP) if trusted else UNKNOWN
         p_comp = sensing.p_comp_pa if trusted else UNKNOWN
-        suction_mc = middle(sensing.value(_T_RETURN), sensing.value(_T_SUPPLY), sensing.value(_T_GAS))
-        if pump.step(app.isolation.pump_on, p_pump, p_comp, p_rad, sensing.votes, suction_mc):
+        if pump.step(app.isolation.pump_on, p_pump, p_comp, p_rad, sensing.votes):
             app.events.emit(EV_PUMP_FAULT, pump.fault)
             app.diagnosis.latch(ST_LEAK_CLASS_PUMP_FAULT)
         if pump.sensor_disagrees:

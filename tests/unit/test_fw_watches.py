@@ -188,7 +188,8 @@ def test_low_suction_trips_the_pump_when_two_witnesses_see_it(p_comp, votes, suc
     base = COMP_PA if p_comp == UNKNOWN else p_comp
     tripped = -1
     for period in range(100):
-        watch.step(True, base + head_pa, p_comp, base + head_pa * 3 // 10, votes, suction_mc)
+        watch.take_suction(suction_mc)
+        watch.step(True, base + head_pa, p_comp, base + head_pa * 3 // 10, votes)
         if watch.trip >= 0 and tripped < 0:
             tripped = period
             assert watch.trip == tables.ST_PUMP_REASON_LOW_SUCTION

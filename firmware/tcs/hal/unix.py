@@ -24,7 +24,9 @@ class UnixBoard:
     """See tcs.hal. Leaves by SystemExit when the host says so or is gone."""
 
     def __init__(self):
-        self.counts = array("H", bytes(_COUNTS_SIZE))
+        # A tick's frame, read at once: the head, and the counts as a view of what follows it.
+        self._head = array("H", bytes(_HEAD_SIZE + _COUNTS_SIZE))
+        self.counts = memoryview(self._head)[_HEAD_SIZE // 2 :]
         self.fresh = 0
         self.switches = 0
         self.tick = 0
@@ -35,7 +37,6 @@ class UnixBoard:
         self.unique_id = b"emulated"
         self.bench = 0
         self._is_ready = False
-        self._head = array("H", bytes(_HEAD_SIZE))
         self._answer = array("H", bytes(_ANSWER_SIZE))
         self._read = sys.stdin.buffer.readinto
         self._write = sys.stdout.buffer.write
@@ -50,11 +51,10 @@ class UnixBoard:
             self._is_ready = True
             self._send(_READY, 0, 0, 0)
         head = self._head
-        if self._read(head, _HEAD_SIZE) != _HEAD_SIZE or head[0] == _QUIT:
+        if self._read(head) != _HEAD_SIZE + _COUNTS_SIZE or head[0] == _QUIT:
             raise SystemExit(0)
         if head[0] != _TICK:
             raise ValueError("bridge frame")
-        self._read(self.counts, _COUNTS_SIZE)
         self.rx_count = head[1]
         self.tick = head[2] | head[3] << 16
         self.fresh = head[4]
