@@ -68,6 +68,7 @@ _ROW = const(3)  # of the telemetry's settings
 _FLOW_PERMILLE = const(100)
 _STEPS_A_PHASE = const(1)
 _WAIT_S = const(60)  # from one look ahead to the next, while the configuration stands
+_AGAIN_S = const(5)  # where there was nothing to start from
 _NEAR_S = const(3600)
 _FAR_S = const(7200)
 _STANDING_S = const(120)
@@ -142,10 +143,10 @@ class Crew:
             self._segments_then = self._segments
             self._flow_then = self._flow_permille
         if not self._is_looking and self._wait_s <= 0:
-            self._wait_s = _WAIT_S
             self._is_looking = self.forecast.begin(
                 sensing.value(_T_BAY), sensing.value(_T_RETURN), self._flow_permille, self._segments
             )
+            self._wait_s = _WAIT_S if self._is_looking else _AGAIN_S
 
     def _find_flow(self):
         """Of the rated flow: the loop's losses go as its square."""

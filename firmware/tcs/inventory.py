@@ -41,6 +41,8 @@ _SMOOTH_MS = const(3000)
 _WIDE_MS = const(60000)  # a wide code is passed in about that time
 _UNREST_MS = const(600000)
 _UNREST_MAX_UL = const(400000)
+_DUE_MS = const(500)
+_RATE_MS = const(60000)
 _PROFILE_MS = const(200000)  # about the time that a radiator's content takes to pass
 # Neighbours (docs/inventory.md): from the return's sensor to the compensator, the bay's cold plates beside its sensor's lag, a line.
 _NEAR_MS = const(500)  # how often they are followed
@@ -139,7 +141,9 @@ def _config(params):
     cfg[ik.C_VOLUME_ML + ik.T_RAD1 + 1] = params[P_VOLUME_RAD2_ML]
     cfg[ik.C_VOLUME_ML + ik.T_RAD1 + 2] = params[P_VOLUME_RAD3_ML]
     cfg[ik.C_LEAD_GAIN] = _LEAD_GAIN
-    cfg[ik.C_RATE_TICKS] = 60000 // params[P_TICK_MS]
+    due_ticks = max(1, _DUE_MS // params[P_TICK_MS])
+    cfg[ik.C_DUE_TICKS] = due_ticks - 1
+    cfg[ik.C_RATE_PERIODS] = _RATE_MS // (due_ticks * params[P_TICK_MS])
     cfg[ik.C_UNREST_TICKS] = _UNREST_MS // params[P_TICK_MS]
     cfg[ik.C_UNREST_MAX_UL] = _UNREST_MAX_UL
     cfg[ik.C_PROFILE_Q10] = max(1, 1024 * params[P_TICK_MS] // _PROFILE_MS)

@@ -34,7 +34,7 @@ I_TEMP_MC = const(10)  # x6: in; milli-degC or UNKNOWN
 I_LOW_Q8 = const(16)  # x6: low-passed, for the sensor's lag
 I_BEST_MC = const(22)  # x6: lag-corrected or substituted
 I_SUBSTITUTE_MC = const(28)  # x6: own less neighbour when it failed
-I_SEEN = const(34)  # x6: ticks that it has been known, up to C_RATE_TICKS
+I_SEEN = const(34)  # x6: has ever been known; for how many periods, up to C_RATE_PERIODS
 I_GONE = const(40)  # x6: substituted now; ticks until it counts again once it is back
 I_SLOPE_UL_K = const(46)  # x6: inventory per kelvin of this channel
 I_SMOOTH_Q8 = const(52)  # x6: smoothed against the converter's wide codes
@@ -52,7 +52,8 @@ I_GAS_LAGGED_Q6 = const(73)  # h as the gas's sensor shows it
 I_GAS_SMOOTH_Q6 = const(74)  # that, smoothed as the temperatures are
 I_GAS_LEAD_Q6 = const(75)  # and what its lead is taken against
 I_NEAR_MC = const(76)  # x3: gas, supply, return as their neighbours show them (neighbours_kernel)
-I_SIZE = const(79)
+I_DUE = const(79)  # ticks until the leads' changes are looked at again
+I_SIZE = const(80)
 
 # status
 WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
@@ -79,13 +80,14 @@ C_MARGIN_ML = const(14)  # to the stops
 C_EMPTY_PA = const(15)  # above the vapour pressure
 C_LEAD_GAIN = const(16)
 C_SMOOTH_TICKS = const(17)
-C_RATE_TICKS = const(18)
+C_RATE_PERIODS = const(18)  # of the leads' changes: a minute
 C_UNREST_TICKS = const(19)
 C_UNREST_MAX_UL = const(20)
 C_PROFILE_Q10 = const(21)  # built up in a tick
 C_WIDE_TICKS = const(22)
 C_LAG_TICKS = const(23)  # of the temperature sensors
-C_TABLE = const(24)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
+C_DUE_TICKS = const(24)  # between two periods
+C_TABLE = const(25)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
 INVENTORY_MAX_UL = const(107000000)  # ten of them stay within 30 bits
 GAS_LOW_MAX_Q6 = const(1000000000)  # 15.6 L: beyond 1.25 times the largest compensator
@@ -108,6 +110,12 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     i = 0
     known = 0
     unrest = 0
+    due = 0
+    if st[I_DUE]:
+        st[I_DUE] -= 1
+    else:
+        st[I_DUE] = cfg[C_DUE_TICKS]
+        due = 1
     while i < SLOTS:
         t = st[I_TEMP_MC + i]
         n = st[I_GONE + i]
@@ -132,8 +140,8 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 st[I_LOW_Q8 + i] = t
         if t != UNKNOWN and n == 0:
             known |= 1 << i
-            if st[I_SEEN + i] < cfg[C_RATE_TICKS]:
-                st[I_SEEN + i] += 1
+            if st[I_SEEN + i] == 0:
+                st[I_SEEN + i] = 1
             low = st[I_SMOOTH_Q8 + i]
             if st[I_HELD] & 2:
                 # After a gap: the lead as it was, at the new level.
@@ -146,19 +154,22 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
             st[I_LOW_Q8 + i] = low
             t -= low
             st[I_BEST_MC + i] = ((t + low) >> 8) + (t >> 8) * cfg[C_LEAD_GAIN]
-            # A lead that changes within a minute (from the start, within what there is): the line's profile is not what its sensor says.
-            low = st[I_RATE_Q8 + i]
-            low += (t - low) // st[I_SEEN + i]
-            st[I_RATE_Q8 + i] = low
-            t = (t - low) >> 8
-            if t < 0:
-                t = 0 - t
-            t -= LEAD_NOISE_MC
-            if t > 0:
-                if t > 20000:
-                    t = 20000
-                # Twice what the lead itself corrects by: the lines' middle is that much further from their sensors than the sensors lag.
-                unrest -= (st[I_SLOPE_UL_K + i] >> 4) * t // 31 * cfg[C_LEAD_GAIN]
+            if due:
+                # A lead that changes within a minute (from the start, within what there is): the line is not what its sensor says.
+                if st[I_SEEN + i] < cfg[C_RATE_PERIODS]:
+                    st[I_SEEN + i] += 1
+                low = st[I_RATE_Q8 + i]
+                low += (t - low) // st[I_SEEN + i]
+                st[I_RATE_Q8 + i] = low
+                t = (t - low) >> 8
+                if t < 0:
+                    t = 0 - t
+                t -= LEAD_NOISE_MC
+                if t > 0:
+                    if t > 20000:
+                        t = 20000
+                    # Twice what the lead itself corrects by: a line's middle is that much further from its sensor than the sensor lags.
+                    unrest -= (st[I_SLOPE_UL_K + i] >> 4) * t // 31 * cfg[C_LEAD_GAIN]
         i += 1
     if unrest > cfg[C_UNREST_MAX_UL]:
         unrest = cfg[C_UNREST_MAX_UL]

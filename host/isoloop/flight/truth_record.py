@@ -56,6 +56,8 @@ class TruthRecord:
 
     def watch(self, time_ms: int, truth: Truth, switches: int) -> None:
         """Look at the valves after a tick. Needed while a hole is open or isolation has acted; cheap, but not free."""
+        if self.isolated_ms is not None and len(self.closed) == len(SEGMENTS):
+            return  # all is known
         for number, (inlet, outlet) in enumerate(self._pairs):
             if truth[inlet] < SHUT_RATIO or truth[outlet] < SHUT_RATIO:
                 self.closed.add(SEGMENTS[number])
