@@ -126,14 +126,15 @@ def sample(inventory: ptr32, votes: ptr32, values: ptr32, pressure: int, referen
             x = pressure + (votes[V_OFFSET_Q8 + i] >> 8)
         out[W_PRESSURE + i] = x
         i += 1
-    i = 0
-    while i < SLOTS:
-        out[W_TEMP + i] = inventory[I_BEST_MC + i]
-        i += 1
-    i = 0
-    while i < 3:
-        out[W_NEAR + i] = inventory[I_NEAR_MC + i]
-        i += 1
+    out[W_TEMP] = inventory[I_BEST_MC]
+    out[W_TEMP + 1] = inventory[I_BEST_MC + 1]
+    out[W_TEMP + 2] = inventory[I_BEST_MC + 2]
+    out[W_TEMP + 3] = inventory[I_BEST_MC + 3]
+    out[W_TEMP + 4] = inventory[I_BEST_MC + 4]
+    out[W_TEMP + 5] = inventory[I_BEST_MC + 5]
+    out[W_NEAR] = inventory[I_NEAR_MC]
+    out[W_NEAR + 1] = inventory[I_NEAR_MC + 1]
+    out[W_NEAR + 2] = inventory[I_NEAR_MC + 2]
     x = values[P_CABIN * ST_STRIDE + ST_VALUE]
     if x != UNKNOWN:
         out[W_CABIN] = x
@@ -154,9 +155,12 @@ def record(level: int, at: int, st: ptr32, newest: ptr32, filled: ptr32, fresh: 
     place = (newest[level] + 1) & (RING - 1)
     newest[level] = place
     ring[place] = st[at + S_MEAN]
-    i = 0
-    while i < width:
-        channels[(place & (CHANNEL_RING - 1)) * width + i] = st[at + S_MEAN + W_PRESSURE + i]
+    at += S_MEAN + W_PRESSURE
+    i = (place & (CHANNEL_RING - 1)) * width
+    end = i + width
+    while i < end:
+        channels[i] = st[at]
+        at += 1
         i += 1
     if filled[level] < RING:
         filled[level] += 1

@@ -189,24 +189,29 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
             n = st[s + S_COUNT]
             if n == 0:
                 st[s + S_EPOCH] = st[D_EPOCH]
-            i = 0
             if count == 1:
                 n = 1  # stage 0: the sample is its mean
             else:
+                i = s + S_SUM
+                end = i + WIDTH
                 if n == 0:
-                    while i < WIDTH:
-                        st[s + S_SUM + i] = st[source + i]
+                    while i < end:
+                        st[i] = st[source]
                         i += 1
+                        source += 1
                 else:
-                    while i < WIDTH:
-                        st[s + S_SUM + i] += st[source + i]
+                    while i < end:
+                        st[i] += st[source]
                         i += 1
+                        source += 1
                 n += 1
                 if n == count:
-                    i = 0
-                    while i < WIDTH:
-                        st[s + S_MEAN + i] = st[s + S_SUM + i] // count
+                    i = s + S_SUM
+                    source = s + S_MEAN
+                    while i < end:
+                        st[source] = st[i] // count
                         i += 1
+                        source += 1
             if n < count:
                 st[s + S_COUNT] = n
             else:
