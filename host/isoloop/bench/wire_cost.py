@@ -1,4 +1,4 @@
-"""What the wire costs the board: cycles of the emulated Pico to make a housekeeping packet, and to receive and authenticate a telecommand."""
+"""What the wire costs the board, in cycles of the emulated Pico: to make a housekeeping packet, to receive and authenticate a command."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ class WireCost:
     Attributes:
         encoding: of each step of a housekeeping report; `report` is all of packing and framing.
         decoding: of each step of receiving a telecommand, for a short one and the longest one.
-        tick_quiet, tick_command, tick_collecting: of a whole tick behind the real board: without a telecommand (median); with one, its four
-            answers and its mark in flash (median); with the collection that follows each eighth hash.
+        tick_quiet, tick_command, tick_collecting: of a whole tick behind the real board: without a telecommand (median); with one, its
+            four answers and its mark in flash (median); with the collection that follows each eighth hash.
     """
 
     encoding: dict[str, int]
@@ -137,7 +137,8 @@ def measure(uf2: Path) -> WireCost:
     from isoloop.emulator import run_python
 
     nor, plant = _memory()
-    frames = [*(_frame("ping", counter, Credentials()) for counter in range(1, 1 + _ROUNDS)), *(_longest(counter) for counter in range(11, 11 + _ROUNDS))]
+    frames = [_frame("ping", counter, Credentials()) for counter in range(1, 1 + _ROUNDS)]
+    frames += [_frame("key_write", counter, Credentials(), key=bytes(range(32))) for counter in range(11, 11 + _ROUNDS)]
     source = _SNIPPET.replace("ROUNDS", str(_ROUNDS)).replace("SIZES", repr(tuple(len(block) for block in frames)))
     source = source.replace("COUNTS", repr(tuple(int(count) for count in plant.counts)))
     done = run_python(uf2, source, {"nor.bin": bytes(nor.data), "talk.bin": b"".join(frames)}, _LIMIT_S)
@@ -162,10 +163,6 @@ def _memory() -> tuple[Nor, Plant]:
 def _frame(name: str, counter: int, credentials: Credentials, **arguments: object) -> bytes:
     row = load_dictionary().telecommands_by_name[name]
     return frame(build_packet(row, resolve_arguments(row, arguments), counter & 0x3FFF, counter, credentials))
-
-
-def _longest(counter: int) -> bytes:
-    return _frame("key_write", counter, Credentials(), key=bytes(range(32)))
 
 
 def _ticks() -> tuple[int, int, int]:
