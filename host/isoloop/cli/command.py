@@ -45,14 +45,18 @@ def command(port: str, name: str, pairs: Sequence[str], timeout_s: float, key: P
 
 def answer_lines(report: object, dictionary: Dictionary) -> list[str]:
     """An answer that is no verification, in words."""
-    from isoloop.link.decoder import AnswerReport, ParameterReport
+    from isoloop.link.decoder import AnswerReport, CapturesReport, ParameterReport
 
     if isinstance(report, ParameterReport):
-        rows = dictionary.parameters_by_number
-        return [f"{rows[number].name} = {value} {rows[number].unit}".rstrip() for number, value in report.values if number in rows]
+        known = dictionary.parameters_by_number
+        return [f"{known[number].name} = {value} {known[number].unit}".rstrip() for number, value in report.values if number in known]
     if isinstance(report, AnswerReport):
         values = " ".join(f"{name}={value}" for name, value in report.values)
         return [f"report {report.service},{report.subtype} {values}".rstrip()]
+    if isinstance(report, CapturesReport):
+        classes = dictionary.groups["leak_class"]
+        rows = [(entry, classes.get(entry.trigger, str(entry.trigger)) if entry.trigger else "the ground") for entry in report.captures]
+        return [f"capture {entry.number}: tick {entry.trigger_tick}, by {cause}" for entry, cause in rows] or ["no captures"]
     return []
 
 

@@ -149,6 +149,32 @@ class Assembly:
         return b"".join(self.pieces[number] for number in range(1, PIECES + 1))
 
 
+class Collector:
+    """Puts captures together from whatever pieces pass, asked for by whom ever: for a monitor, or a log."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Assembly] = {}
+        self._seen: set[bytes] = set()
+
+    def add(self, transaction: int, number: int, data: bytes) -> bytes | None:
+        """Take a piece; the record that it completes, unless that is known already."""
+        assembly = self._open.setdefault(transaction, Assembly(transaction))
+        if assembly.pieces.get(number, data) != data:
+            assembly = self._open[transaction] = Assembly(transaction)  # of another board, or of a memory that began anew
+        assembly.add(transaction, number, data)
+        if assembly.gaps():
+            return None
+        record = assembly.record()
+        if record in self._seen:
+            return None
+        self._seen.add(record)
+        return record
+
+    def incomplete(self) -> list[tuple[int, int]]:
+        """Number and pieces of each capture that is not all there."""
+        return [(number, len(assembly.pieces)) for number, assembly in sorted(self._open.items()) if assembly.gaps()]
+
+
 def read_capture(record: bytes, dictionary: Dictionary | None = None) -> Capture:
     """Check a record and take it apart.
 
