@@ -25,7 +25,6 @@ _LIMIT_S = 60.0
 _TICKS = 30
 _ASKED = range(11, _TICKS, 2)
 """Ticks in which the ground says something: nine of them, so that the collection after each eighth hash is in one."""
-_BLANK_ID = b"\xff" * 8
 _COMPLETED = 7
 
 _SNIPPET = """
@@ -176,7 +175,7 @@ def _ticks() -> tuple[int, int, int]:
         target.start(nor, 0)
         for tick in range(_TICKS):
             before = target.chip.cycles
-            uplink = _frame("ping", tick, Credentials(_BLANK_ID)) if tick in _ASKED else b""
+            uplink = _frame("ping", tick, Credentials()) if tick in _ASKED else b""
             answer = target.tick(plant.counts, plant.fresh, plant.switches, tick, uplink)
             cycles.append(target.chip.cycles - before)
             if tick in _ASKED and _COMPLETED not in {getattr(report, "subtype", 0) for report in LinkDecoder().feed(answer.downlink)}:

@@ -55,7 +55,9 @@ def _from_log(log: Path, out: Path) -> int:
         if direction != "<":
             continue
         for report in decoder.feed(data):
-            record = collector.add(report.transaction, report.number, report.data) if isinstance(report, PieceReport) else None
+            if not isinstance(report, PieceReport):
+                continue
+            record = collector.add(report.transaction, report.number, report.data)
             if record is not None:
                 numbers.append(report.transaction)
                 code = max(code, _keep(record, out, numbers.count(report.transaction)))
