@@ -32,6 +32,8 @@ def command(port: str, name: str, pairs: Sequence[str], timeout_s: float, key: P
         for stage in outcome.stages:
             reason = f": {stage.reason_name(link.dictionary)}" if stage.is_failure else ""
             print(f"{stage.time_ms / 1000:10.2f} s  {name} {STAGES[stage.subtype]}{reason}")
+            if stage.is_failure:
+                print(_explained(stage.reason_name(link.dictionary), port, name, link.dictionary))
         for answer in outcome.answers:
             for line in answer_lines(answer, link.dictionary):
                 print(f"{answer.time_ms / 1000:10.2f} s  {line}")
@@ -41,6 +43,12 @@ def command(port: str, name: str, pairs: Sequence[str], timeout_s: float, key: P
         return EXIT_EXPECTATION
     print(f"no answer to {name} within {timeout_s:g} s")
     return EXIT_TARGET
+
+
+def _explained(reason: str, port: str, name: str, dictionary: Dictionary) -> str:
+    """What a reason means, and what to do about it where that is known."""
+    text = next((row.text for row in dictionary.states if (row.group, row.name) == ("reason", reason)), "Unknown to this isoloop.")
+    return f"{text} First: isoloop command {port} arm telecommand={name}" if reason == "not_armed" else text
 
 
 def answer_lines(report: object, dictionary: Dictionary) -> list[str]:
