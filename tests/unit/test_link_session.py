@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from isoloop.dictionary import load_dictionary
 from isoloop.errors import InputError, TargetError, UsageError
 from isoloop.link import keys
 from isoloop.link.bytelog import ByteLog, read_log
@@ -129,6 +130,14 @@ def test_command_line_tells_by_its_exit_code(board: str) -> None:
     assert unarmed.stdout.splitlines()[-1].endswith(f"First: isoloop command {board} arm telecommand=key_write")
     wrong = cli("command", board, "param_set", "parameter=coolant")
     assert (wrong.returncode, wrong.stderr) == (2, "isoloop: param_set needs the argument 'value'\n")
+
+
+def test_command_line_waits_for_what_comes_behind_the_completion(board: str) -> None:
+    dumped = cli("command", board, "param_dump", "--timeout", "20").stdout.splitlines()
+    assert [line.split()[2] for line in dumped if " = " in line] == [row.name for row in load_dictionary().parameters]
+    told = cli("command", board, "report_once", "structure=uplink", "--timeout", "20").stdout
+    for field in load_dictionary().structures_by_name["uplink"].fields:
+        assert f"  {field.name} = " in told
 
 
 def test_monitor_prints_lines_in_a_pipe_and_replays_its_log(board: str, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isoloop.cli.blackbox import capture_text
-from isoloop.cli.command import answer_lines
+from isoloop.cli.command import answer_lines, field_text
 from isoloop.cli.narrate import firmware_event
-from isoloop.dictionary import Dictionary, Field
+from isoloop.dictionary import Dictionary
 from isoloop.errors import EXIT_OK, InputError, UsageError
 from isoloop.link.black_box import CaptureError, Collector, read_capture
 from isoloop.link.decoder import (
@@ -169,18 +169,13 @@ class View:
 
     def _structure(self, time: str, report: StructureReport) -> str:
         pairs = list(zip(report.structure.fields, report.values, strict=True))
-        texts = {field.name: self._text(field, value) for field, value in pairs}
+        texts = {field.name: field_text(self._dictionary, field, value) for field, value in pairs}
         if report.structure.name == "housekeeping":
             self._values = {field.name: None if value == field.unknown else value for field, value in pairs}
             shown = ("mode", "verdict", "leak_class", "p_comp_voted_pa", "inventory_ul", "rate_ul_s")
             units = {field.name: field.unit for field in report.structure.fields}
             return f"{time}  " + "  ".join(f"{name}={texts[name] or '?'}{units[name]}" for name in shown if name in texts)
         return f"{time}  {report.structure.name} " + " ".join(f"{name}={text}" for name, text in texts.items())
-
-    def _text(self, field: Field, value: int) -> str:
-        if value == field.unknown:
-            return ""
-        return self._dictionary.groups[field.enum].get(value, str(value)) if field.enum else str(value)
 
 
 def _show_live(batches: Iterator[list[Report]], view: View) -> None:
