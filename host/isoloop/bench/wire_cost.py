@@ -34,7 +34,7 @@ from array import array
 from boards import reference
 from tcs import packet, reports
 from tcs.app import App
-from tcs.cobs import encode_in_place
+from tcs.frame_kernel import stuff
 from tcs.crc import crc16
 memory = open("/nor.bin", "rb").read()
 talk = open("/talk.bin", "rb").read()
@@ -71,7 +71,7 @@ def encode():
     start(); reports.pack_housekeeping(whole, at, hk); stop()
     start(); crc16(whole, 1, size); stop()
     copy[:] = whole
-    start(); encode_in_place(copy, 0, size + 2); stop()
+    start(); stuff(copy, 0, size + 2); stop()
     telemetry.once[0] = 1
     telemetry.enabled[0] = 0
     before = link.backlog_bytes()
