@@ -16,9 +16,9 @@ def _make_table():
     return table
 
 
-_TABLE = _make_table()
+TABLE = _make_table()
 
 
 def crc16(buffer, start, end, crc=0xFFFF):
     """CRC of buffer[start:end], continuing from crc. Over data and their own CRC it is 0. Allocation-free."""
-    return kernel.crc16(buffer, start, end, crc, _TABLE)
+    return kernel.crc16(buffer, start, end, crc, TABLE)

@@ -40,7 +40,10 @@ def copy(to: ptr8, at: int, source: ptr8, source_at: int, source_end: int) -> in
 
 @micropython.native
 def stuff(data: ptr8, start: int, end: int) -> int:
-    """Consistent Overhead Byte Stuffing of data[start + 1:end] in place; data[start] is free for a code byte. Returns the new end."""
+    """Consistent Overhead Byte Stuffing (Cheshire and Baker 1999) of data[start + 1:end] in place; returns the new end.
+
+    data[start] is free for the first code byte; behind `end` there is room for another one in 254 bytes. Writes no delimiter.
+    """
     code_at = start
     while True:
         stop = code_at + 255  # a full block: 254 bytes without a zero
@@ -59,6 +62,67 @@ def stuff(data: ptr8, start: int, end: int) -> int:
                 last -= 1
             end += 1
         code_at = at
+
+
+@micropython.native
+def unstuff(data: ptr8, at: int, stop: int, out: ptr8) -> int:
+    """Undo the stuffing of the block data[at:stop] of at most 254 bytes into `out`. The length of what was in it; 0 when it is none."""
+    length = 0
+    while True:
+        code_end = at + data[at]
+        at += 1
+        if code_end > stop:
+            return 0
+        while at < code_end:
+            out[length] = data[at]
+            length += 1
+            at += 1
+        if at == stop:
+            return length
+        # A block of this size has no code 255, so a zero stood here.
+        out[length] = 0
+        length += 1
+
+
+@micropython.native
+def put_header(out: ptr8, at: int, kind: int, counter: int, coarse_s: int, fine: int) -> int:
+    """Headers of a telemetry packet (tcs.packet) but its sequence count and length; returns where its source data go.
+
+    kind: service << 8 | subtype.
+    """
+    out[at] = 8  # version 0, telemetry, with a secondary header; the APID behind it
+    out[at + 1] = 165
+    out[at + 6] = 32  # PUS version 2 in the high nibble; time reference status 0
+    out[at + 7] = kind >> 8
+    out[at + 8] = kind & 255
+    out[at + 9] = (counter >> 8) & 255
+    out[at + 10] = counter & 255
+    out[at + 11] = 0  # destination
+    out[at + 12] = 0
+    out[at + 13] = (coarse_s >> 24) & 255
+    out[at + 14] = (coarse_s >> 16) & 255
+    out[at + 15] = (coarse_s >> 8) & 255
+    out[at + 16] = coarse_s & 255
+    out[at + 17] = (fine >> 8) & 255
+    out[at + 18] = fine & 255
+    return at + 19
+
+
+@micropython.native
+def seal(out: ptr8, at: int, end: int, sequence: int, table: ptr16) -> int:
+    """Complete the packet out[at:end] with sequence count, length and error control; returns its new end. table: as crc16()'s."""
+    out[at + 2] = 192 | ((sequence >> 8) & 63)  # unsegmented
+    out[at + 3] = sequence & 255
+    length = end - at - 5  # behind the primary header, the error control with it, less one
+    out[at + 4] = (length >> 8) & 255
+    out[at + 5] = length & 255
+    crc = 65535
+    while at < end:
+        crc = ((crc << 8) & 65535) ^ table[(crc >> 8) ^ out[at]]
+        at += 1
+    out[end] = crc >> 8
+    out[end + 1] = crc & 255
+    return end + 2
 
 
 @micropython.native

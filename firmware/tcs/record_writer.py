@@ -1,4 +1,7 @@
-"""Writes one record page by page: the first page last, and its magic last of all, so that a record that was cut off never shows one."""
+"""Writes one record page by page: the first page last, and its magic last of all, so that a record that was cut off never shows one.
+
+Pages of a record that is still to be completed may be written ahead; it is no record before its magic either.
+"""
 
 from struct import pack_into
 
@@ -60,6 +63,27 @@ class RecordWriter:
         self._fill(0)
         self._crc = crc16(self._page, HEADER_SIZE, min(PAGE_SIZE, HEADER_SIZE + length), crc16(self._page, 0, _CRC_AT))
 
+    def write_early(self, number, end=PAGE_SIZE):
+        """Program this page ahead of step(), up to `end` alone: what stands there must not change any more. False when it did not take.
+
+        The first page shows neither magic nor CRC yet.
+        """
+        self._fill(number)
+        page = self._page
+        if number == 0:
+            page[0] = page[1] = page[_CRC_AT] = page[_CRC_AT + 1] = 0xFF
+        fill_page(page, end, page, 0, 0)
+        return self._program(number)
+
+    def spoil(self):
+        """Clear the first page, so that nobody ever takes what stands there for the beginning of a record."""
+        page = self._page
+        at = 0
+        while at < PAGE_SIZE:
+            page[at] = 0
+            at += 1
+        self._board.nor_program(self._sector, self._first, page)
+
     def step(self):
         """Write the next page."""
         number = self._next
@@ -94,7 +118,11 @@ class RecordWriter:
         self._stream.readinto(page if at == 0 else self._behind_header)
 
     def _program(self, number):
+        """True when the page holds what it should; one that does already is left as it is."""
         at = self._first + number
+        self._board.nor_read(self._sector, at, self._check)
+        if self._check == self._page:
+            return True
         self._board.nor_program(self._sector, at, self._page)
         self._board.nor_read(self._sector, at, self._check)
         return self._check == self._page

@@ -66,13 +66,10 @@ class Telecommand:
         key = service << 16 | packet[8] << 8
         if service == _FUNCTIONS and self.tag_at > ARGUMENTS_AT:
             key |= packet[ARGUMENTS_AT]
-        index = 0
-        while index < len(TC_KEYS):
-            if TC_KEYS[index] == key:
-                self.index = index
-                return ST_REASON_NONE
-            index += 1
-        return ST_REASON_SERVICE
+        if key not in TC_KEYS:
+            return ST_REASON_SERVICE
+        self.index = TC_KEYS.index(key)
+        return ST_REASON_NONE
 
     def parse_arguments(self, packet):
         """ST_REASON_* of the arguments' length and ranges."""

@@ -7,6 +7,7 @@ behind this module sees a byte that was damaged on its way.
 from micropython import const
 
 from tcs.crc import crc16
+from tcs.frame_kernel import copy, unstuff
 
 MAX_PACKET = 96  # bytes; the longest telecommand has 59, with room for growth
 _CAPACITY = const(2048)
@@ -44,11 +45,7 @@ class Uplink:
         if count > room:
             self.dropped_bytes = min(_MAX_COUNT, self.dropped_bytes + count - room)
             count = room
-        at = 0
-        while at < count:
-            buffer[end + at] = data[at]
-            at += 1
-        self._end = end + count
+        self._end = copy(buffer, end, data, 0, count)
         self.is_waiting = True
 
     def next_packet(self):
@@ -84,34 +81,11 @@ class Uplink:
         """Undo the stuffing of a block into .packet; its length, or 0."""
         if stop - at > _MAX_BLOCK:
             return 0
-        buffer = self._buffer
-        packet = self.packet
-        length = 0
-        while True:
-            code_end = at + buffer[at]
-            at += 1
-            if code_end > stop:
-                return 0
-            while at < code_end:
-                packet[length] = buffer[at]
-                length += 1
-                at += 1
-            if at == stop:
-                return length
-            # A block of this size has no code 255, so a zero stood here.
-            packet[length] = 0
-            length += 1
+        return unstuff(self._buffer, at, stop, self.packet)
 
     def _compact(self):
-        buffer = self._buffer
-        to = 0
-        at = self._begin
-        while at < self._end:
-            buffer[to] = buffer[at]
-            to += 1
-            at += 1
+        self._end = copy(self._buffer, 0, self._buffer, self._begin, self._end)
         self._begin = 0
-        self._end = to
 
     def _count_bad(self):
         if self.bad_frames < _MAX_COUNT:

@@ -109,6 +109,16 @@ def test_brownout_of_the_pico_is_a_real_one_and_the_ground_keeps_the_time(pico: 
     assert pico.sampled[0].tick == 0  # on its own clock
 
 
+@pytest.mark.timeout(900)
+@pytest.mark.long
+def test_pico_obeys_the_scenario_s_telecommands_and_its_captures_come_down(pico: PicoTarget, tmp_path: Path) -> None:
+    freeze = Event(at_s=1.0, kind="command", fields={"name": "box_freeze", "args": ""}, line=0)
+    fly(replace(short(7.0, None), events=(freeze,)), pico, tmp_path / "pico")
+    told = (tmp_path / "pico" / "commands.csv").read_text()
+    assert "box_freeze,completed," in told
+    assert len((tmp_path / "pico" / "blackbox-1.csv").read_text().splitlines()) > 35
+
+
 @pytest.mark.timeout(300)
 def test_pico_boots_samples_the_plant_and_keeps_its_flash_over_a_power_cut(pico: PicoTarget) -> None:
     scenario = short(1.0, None)

@@ -44,6 +44,10 @@ def test_replay_real_loss_is_a_flow_loss_within_45_s_and_never_an_isolation(skab
     assert summary["alloc_faults"] == 0
     raised = [row["name"] for row in events(tmp_path / "run") if float(row["t_s"]) < earliest_s]
     assert set(raised) <= {"BOOT", "PARAMETERS_LOADED"}
+    with (tmp_path / "run" / "blackbox-1.csv").open(encoding="utf-8", newline="") as stream:
+        kept = list(csv.DictReader(stream))
+    assert float(kept[0]["t_s"]) < summary["t_detect_s"] < float(kept[-1]["t_s"])
+    assert any(row["flow_ul_s"] for row in kept)
 
 
 @pytest.mark.req("REQ-RPL-002")

@@ -19,19 +19,21 @@ from isoloop.flight.records import (
     calibration_payload,
     parameters_payload,
 )
-from isoloop.link import cobs as ground_cobs
+from isoloop.link import cobs
 from isoloop.link.crc import crc16_ccitt_false
 from isoloop.link.decoder import EventReport, LinkDecoder, StructureReport
+from isoloop.link.packet import TelemetryPacket
 from isoloop.targets import Nor
 
 firmware.on_cpython()
 
-from tcs import cobs, crc, packet, tables  # noqa: E402
+from tcs import crc, frame_kernel, packet, tables  # noqa: E402
 from tcs.events import Events  # noqa: E402
 from tcs.link import MAX_PACKET, Link, budget_bytes  # noqa: E402
 from tcs.params import Params  # noqa: E402
 from tcs.store import CALIBRATION_NONE, CALIBRATION_OK, Store  # noqa: E402
 from tcs.telemetry import FAST_S, Telemetry  # noqa: E402
+from tcs.uplink import MAX_PACKET as MAX_UPLINK  # noqa: E402
 
 DICTIONARY = load_dictionary()
 CALIBRATION = [("pressure", 0, 250_000)] * 8 + [("temperature", -90_000, 90_000)] * 7 + [("v_ref", 0, 3300)]
@@ -52,10 +54,33 @@ def test_crc_agrees_with_the_ground(before: bytes, data: bytes) -> None:
 
 @given(runs, st.integers(0, 5))
 def test_stuffing_in_place_agrees_with_the_ground(data: bytes, start: int) -> None:
-    buffer = bytearray(start) + b"?" + data + bytes(cobs.overhead(len(data)))
-    end = cobs.encode_in_place(buffer, start, start + 1 + len(data))
-    assert bytes(buffer[start:end]) == ground_cobs.encode(data)
+    buffer = bytearray(start) + b"?" + data + bytes(len(data) // 254)
+    end = frame_kernel.stuff(buffer, start, start + 1 + len(data))
+    assert bytes(buffer[start:end]) == cobs.encode(data)
     assert bytes(buffer[:start]) == bytes(start)
+
+
+@given(st.one_of(st.binary(max_size=96).map(cobs.encode), st.binary(min_size=1, max_size=97).map(lambda data: data.replace(b"\0", b"\1"))))
+def test_unstuffing_agrees_with_the_ground_and_stays_within_its_buffer(block: bytes) -> None:
+    packet_room = bytearray(MAX_UPLINK)  # one byte more would be an IndexError here and a corrupted heap on a board
+    length = frame_kernel.unstuff(b"?" + block, 1, 1 + len(block), packet_room)
+    try:
+        wanted = cobs.decode(block)
+    except ValueError:
+        wanted = b""
+    assert bytes(packet_room[:length]) == wanted
+
+
+@given(st.integers(0, 0xFFFF), st.integers(0, (1 << 30) - 1), st.sampled_from([10, 20, 50, 100]), st.binary(min_size=1, max_size=290))
+def test_headers_and_seal_are_what_the_ground_packs(counter: int, tick: int, tick_ms: int, data: bytes) -> None:
+    buffer = bytearray(b"\xaa" * 340)
+    at = packet.open_telemetry(buffer, 3, 5, 4, counter, tick, tick_ms)
+    buffer[at : at + len(data)] = data
+    end = frame_kernel.seal(buffer, 3, at + len(data), counter & 0x3FFF, crc.TABLE)
+    per_s = 1000 // tick_ms
+    fine = tick % per_s * tick_ms * 65536 // 1000
+    assert bytes(buffer[3:end]) == TelemetryPacket(counter & 0x3FFF, 5, 4, counter, tick // per_s, fine, data).pack()
+    assert bytes(buffer[:3] + buffer[end:]) == b"\xaa" * (340 - end + 3)
 
 
 source_data = st.binary(min_size=1, max_size=MAX_PACKET - packet.ERROR_CONTROL_SIZE - packet.SOURCE_DATA_AT)
@@ -82,7 +107,7 @@ def test_ring_hands_over_every_packet_once_in_order(steps: list[tuple[bytes, int
     assert link.backlog_bytes() == 0
     blocks = out.split(b"\x00")
     assert blocks[0] == blocks[-1] == b""  # one delimiter before all, one after each
-    packets = [ground_cobs.decode(block) for block in blocks[1:-1]]
+    packets = [cobs.decode(block) for block in blocks[1:-1]]
     assert [p[packet.SOURCE_DATA_AT : -2] for p in packets] == sent
     assert [int.from_bytes(p[2:4], "big") & 0x3FFF for p in packets] == list(range(len(sent)))
     assert all(crc16_ccitt_false(p) == 0 for p in packets)

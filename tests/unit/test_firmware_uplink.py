@@ -62,6 +62,15 @@ def test_replayed_and_reordered_telecommands_are_refused_and_counted() -> None:
     assert counters(rig)["replay_count"] == 2
 
 
+def test_chip_without_an_id_is_an_emulated_board_under_its_one_name() -> None:
+    board = Board()
+    board.unique_id = b"\xff" * 8
+    rig = Rig(board)
+    assert rig.outcome("ping") == DONE
+    rig.credentials = Credentials(b"\xff" * 8)
+    assert rig.outcome("ping") == ["2 authentication"]
+
+
 def test_wrong_key_and_other_board_are_refused_and_counted() -> None:
     rig = Rig()
     rig.credentials = Credentials(key=bytes(32))

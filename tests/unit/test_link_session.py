@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from isoloop.dictionary import load_dictionary
 from isoloop.errors import InputError, TargetError, UsageError
 from isoloop.link import keys
 from isoloop.link.bytelog import ByteLog, read_log
@@ -124,8 +125,19 @@ def test_command_line_tells_by_its_exit_code(board: str) -> None:
     assert (done.returncode, done.stdout.count("ping completed")) == (0, 1), done.stderr
     refused = cli("command", board, "param_set", "parameter=coolant", "value=1")
     assert (refused.returncode, "not_in_flight" in refused.stdout) == (1, True)
+    unarmed = cli("command", board, "key_write", f"key={'00' * 32}")
+    assert unarmed.returncode == 1
+    assert unarmed.stdout.splitlines()[-1].endswith(f"First: isoloop command {board} arm telecommand=key_write")
     wrong = cli("command", board, "param_set", "parameter=coolant")
     assert (wrong.returncode, wrong.stderr) == (2, "isoloop: param_set needs the argument 'value'\n")
+
+
+def test_command_line_waits_for_what_comes_behind_the_completion(board: str) -> None:
+    dumped = cli("command", board, "param_dump", "--timeout", "20").stdout.splitlines()
+    assert [line.split()[2] for line in dumped if " = " in line] == [row.name for row in load_dictionary().parameters]
+    told = cli("command", board, "report_once", "structure=uplink", "--timeout", "20").stdout
+    for field in load_dictionary().structures_by_name["uplink"].fields:
+        assert f"  {field.name} = " in told
 
 
 def test_monitor_prints_lines_in_a_pipe_and_replays_its_log(board: str, tmp_path: Path) -> None:
@@ -144,6 +156,20 @@ def test_monitor_prints_lines_in_a_pipe_and_replays_its_log(board: str, tmp_path
     assert " frames, 0 bad, 0 lost" in rest
     again = cli("monitor", "--replay", tmp_path / "log")
     assert again.stdout.splitlines()[0] == first.rstrip("\n")
+
+
+def test_log_of_a_host_that_died_while_it_wrote_replays_up_to_there(tmp_path: Path) -> None:
+    log = ByteLog(tmp_path / "log")
+    for number in range(3):
+        log.add("<", bytes([number] * 9))
+    log.close()
+    text = (tmp_path / "log").read_text()
+    for cut in range(1, 27):
+        (tmp_path / "torn").write_text(text[:-cut])
+        assert [data[0] for _, _, data in read_log(tmp_path / "torn")] == [0, 1]
+    (tmp_path / "bad").write_text(text.replace("0101", "01x1"))
+    with pytest.raises(InputError, match="no line of a link log"):
+        list(read_log(tmp_path / "bad"))
 
 
 def test_key_of_another_board_is_refused(board: str, tmp_path: Path) -> None:

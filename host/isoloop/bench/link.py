@@ -100,6 +100,7 @@ def measure(full: bool) -> list[Callable[[], list[Row]]]:
         lambda: _bit_error_rows(noisy),
         lambda: _forgery_rows(2000 if full else 200),
         lambda: _line_rows(1000 if full else 60),
+        _board_rows,
     ]
 
 
@@ -294,4 +295,37 @@ def _loss_rows(data: bytes, losses: int) -> list[Row]:
         _row("host started anew", found.restarts, "times", "", True),
         _row("whole frames missed, wrong or twice", unsound, f"of {found.received}", "0", unsound == 0),
         _row("frames lost, as counted", counted, f"of {found.sent}", f"{gaps}", counted == gaps),
+    ]
+
+
+def _board_rows() -> list[Row]:
+    """What the wire costs the emulated Pico; none of it without the board's image."""
+    from isoloop import images
+    from isoloop.bench import wire_cost
+
+    uf2 = images.refresh("pico")
+    if uf2 is None:
+        return []
+    cost = wire_cost.measure(uf2)
+    limit = wire_cost.SHARE_MAX * wire_cost.TICK_CYCLES
+
+    def percent(cycles: int) -> float:
+        return 100 * cycles / wire_cost.TICK_CYCLES
+
+    def judged(name: str, cycles: int) -> Row:
+        return _row(name, percent(cycles), "% of tick", f"<= {100 * wire_cost.SHARE_MAX:g}", cycles <= limit)
+
+    def shown(name: str, cycles: int) -> Row:
+        return _row(name, cycles, "cycles", "-", True)
+
+    return [
+        judged("board: encode housekeeping", cost.encode),
+        judged("board: decode longest command", cost.decode),
+        judged("board: both in one tick", cost.encode + cost.decode),
+        *(shown(f"board: housekeeping, {name}", cycles) for name, cycles in cost.encoding.items()),
+        *(shown(f"board: command, {name}", cycles) for name, cycles in cost.longest.items()),
+        shown("board: short command, in all", sum(cost.short.values())),
+        shown("board: quiet tick", cost.tick_quiet),
+        shown("board: tick with a command", cost.tick_command),
+        shown("board: and with a collection", cost.tick_collecting),
     ]

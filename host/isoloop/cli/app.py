@@ -243,7 +243,10 @@ def doctor_command(
 
 @app.command("blackbox")
 def blackbox_command(
-    port: Port,
+    port: Annotated[str | None, typer.Argument(metavar="PORT", help="A pyserial URL.", show_default=False)] = None,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", metavar="FILE", help="A log of the link, or a run's link.bin.", show_default=False)
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the captures go.")] = Path("."),
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Longest wait for each answer, seconds.", min=0.1)] = 5.0,
     key: Annotated[
@@ -255,10 +258,11 @@ def blackbox_command(
 
     \b
     isoloop blackbox /dev/ttyACM0 --out captures
+    isoloop blackbox --replay today.log
     """
     from isoloop.cli.blackbox import blackbox
 
-    return blackbox(port, out, timeout, key, baud)
+    return blackbox(port, replay, out, timeout, key, baud)
 
 
 @app.command("xtce")

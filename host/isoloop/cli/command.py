@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isoloop.dictionary import Dictionary
+from isoloop.dictionary import Dictionary, Field
 from isoloop.errors import EXIT_EXPECTATION, EXIT_OK, EXIT_TARGET, UsageError
 
 if TYPE_CHECKING:
+    from isoloop.link.decoder import Report
+    from isoloop.link.session import CommandOutcome
     from isoloop.link.telecommand import Credentials
 
 
@@ -28,11 +32,18 @@ def command(port: str, name: str, pairs: Sequence[str], timeout_s: float, key: P
     credentials = find_credentials(key)
     _read_keys(name, arguments, credentials)
     with GroundLink(port, baud, credentials, timeout_s=timeout_s) as link:
-        outcome = link.command(name, arguments, timeout_s)
+        came: list[Report] = []
+        end_s = time.monotonic() + timeout_s
+        outcome = link.command(name, arguments, timeout_s, came.append)
+        # What some telecommands ask for comes behind their completion.
+        while outcome.is_completed and _is_to_come(name, arguments, outcome, came, link.dictionary) and time.monotonic() < end_s:
+            came += link.poll(max(0.0, end_s - time.monotonic()))
         for stage in outcome.stages:
             reason = f": {stage.reason_name(link.dictionary)}" if stage.is_failure else ""
             print(f"{stage.time_ms / 1000:10.2f} s  {name} {STAGES[stage.subtype]}{reason}")
-        for answer in outcome.answers:
+            if stage.is_failure:
+                print(_explained(stage.reason_name(link.dictionary), port, name, link.dictionary))
+        for answer in _answers(name, arguments, outcome, came, link.dictionary):
             for line in answer_lines(answer, link.dictionary):
                 print(f"{answer.time_ms / 1000:10.2f} s  {line}")
     if outcome.is_completed:
@@ -43,17 +54,62 @@ def command(port: str, name: str, pairs: Sequence[str], timeout_s: float, key: P
     return EXIT_TARGET
 
 
+def _explained(reason: str, port: str, name: str, dictionary: Dictionary) -> str:
+    """What a reason means, and what to do about it where that is known."""
+    text = next((row.text for row in dictionary.states if (row.group, row.name) == ("reason", reason)), "Unknown to this isoloop.")
+    return f"{text} First: isoloop command {port} arm telecommand={name}" if reason == "not_armed" else text
+
+
+def _answers(
+    name: str, arguments: dict[str, str], outcome: CommandOutcome, came: list[Report], dictionary: Dictionary
+) -> Sequence[Report]:
+    """What is to be shown of all that came."""
+    from isoloop.link.decoder import ParameterReport, StructureReport
+
+    if name == "param_dump":
+        return [report for report in came if isinstance(report, ParameterReport)]
+    if name != "report_once":
+        return outcome.answers
+    wanted = arguments["structure"]
+    done_ms = outcome.stages[-1].time_ms if outcome.is_completed else sys.maxsize
+    found = (report for report in came if isinstance(report, StructureReport) and report.time_ms >= done_ms)
+    return [report for report in found if wanted in (report.structure.name, str(report.structure.number))][:1]
+
+
+def _is_to_come(name: str, arguments: dict[str, str], outcome: CommandOutcome, came: list[Report], dictionary: Dictionary) -> bool:
+    """Whether reports that were asked for are still on their way."""
+    from isoloop.link.decoder import ParameterReport
+
+    if name == "param_dump":
+        return sum(len(report.values) for report in came if isinstance(report, ParameterReport)) < len(dictionary.parameters)
+    return name == "report_once" and not _answers(name, arguments, outcome, came, dictionary)
+
+
 def answer_lines(report: object, dictionary: Dictionary) -> list[str]:
     """An answer that is no verification, in words."""
-    from isoloop.link.decoder import AnswerReport, ParameterReport
+    from isoloop.link.decoder import AnswerReport, CapturesReport, ParameterReport, StructureReport
 
     if isinstance(report, ParameterReport):
-        rows = dictionary.parameters_by_number
-        return [f"{rows[number].name} = {value} {rows[number].unit}".rstrip() for number, value in report.values if number in rows]
+        known = dictionary.parameters_by_number
+        return [f"{known[number].name} = {value} {known[number].unit}".rstrip() for number, value in report.values if number in known]
     if isinstance(report, AnswerReport):
         values = " ".join(f"{name}={value}" for name, value in report.values)
         return [f"report {report.service},{report.subtype} {values}".rstrip()]
+    if isinstance(report, StructureReport):
+        pairs = zip(report.structure.fields, report.values, strict=True)
+        return [f"{field.name} = {field_text(dictionary, field, value) or '?'} {field.unit}".rstrip() for field, value in pairs]
+    if isinstance(report, CapturesReport):
+        classes = dictionary.groups["leak_class"]
+        rows = [(entry, classes.get(entry.trigger, str(entry.trigger)) if entry.trigger else "the ground") for entry in report.captures]
+        return [f"capture {entry.number}: tick {entry.trigger_tick}, by {cause}" for entry, cause in rows] or ["no captures"]
     return []
+
+
+def field_text(dictionary: Dictionary, field: Field, value: int) -> str:
+    """A field's value: empty when unknown, a state by its name."""
+    if value == field.unknown:
+        return ""
+    return dictionary.groups[field.enum].get(value, str(value)) if field.enum else str(value)
 
 
 def _read_keys(name: str, arguments: dict[str, str], credentials: Credentials) -> None:

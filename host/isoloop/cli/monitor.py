@@ -9,16 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isoloop.cli.command import answer_lines
+from isoloop.cli.blackbox import capture_text
+from isoloop.cli.command import answer_lines, field_text
 from isoloop.cli.narrate import firmware_event
-from isoloop.dictionary import Dictionary, Field
+from isoloop.dictionary import Dictionary
 from isoloop.errors import EXIT_OK, InputError, UsageError
+from isoloop.link.black_box import CaptureError, Collector, read_capture
 from isoloop.link.decoder import (
     STAGES,
     AnswerReport,
     EventReport,
     LinkDecoder,
     LinkStatistics,
+    PieceReport,
     Report,
     StructureReport,
     VerificationReport,
@@ -109,6 +112,7 @@ class View:
         self._events: deque[tuple[str, str]] = deque(maxlen=EVENTS_SHOWN)
         self._values: dict[str, int | None] = {}
         self._time_ms = 0
+        self._captures = Collector()
 
     def lines(self, report: Report) -> list[str]:
         """The report as text; also kept for the screen."""
@@ -128,6 +132,8 @@ class View:
             reason = f": {report.reason_name(self._dictionary)}" if report.is_failure else ""
             severity = "medium" if report.is_failure else "low"
             found = [f"{time}  telecommand {report.sequence} {STAGES[report.subtype]}{reason}"]
+        elif isinstance(report, PieceReport):
+            found = [f"{time}  {line}" for line in self._piece(report)]
         else:
             found = [f"{time}  {line}" for line in answer_lines(report, self._dictionary)]
             if isinstance(report, AnswerReport) and report.service == SERVICE_TEST:
@@ -151,20 +157,25 @@ class View:
 
         return screen(self._dictionary, self._time_ms, self._values, list(self._events), self.quality(), self.silent_s > SILENT_S)
 
+    def _piece(self, report: PieceReport) -> list[str]:
+        """The capture that this piece completes."""
+        record = self._captures.add(report.transaction, report.number, report.data)
+        if record is None:
+            return []
+        try:
+            return [capture_text(read_capture(record, self._dictionary))]
+        except CaptureError as error:
+            return [str(error)]
+
     def _structure(self, time: str, report: StructureReport) -> str:
         pairs = list(zip(report.structure.fields, report.values, strict=True))
-        texts = {field.name: self._text(field, value) for field, value in pairs}
+        texts = {field.name: field_text(self._dictionary, field, value) for field, value in pairs}
         if report.structure.name == "housekeeping":
             self._values = {field.name: None if value == field.unknown else value for field, value in pairs}
             shown = ("mode", "verdict", "leak_class", "p_comp_voted_pa", "inventory_ul", "rate_ul_s")
             units = {field.name: field.unit for field in report.structure.fields}
             return f"{time}  " + "  ".join(f"{name}={texts[name] or '?'}{units[name]}" for name in shown if name in texts)
         return f"{time}  {report.structure.name} " + " ".join(f"{name}={text}" for name, text in texts.items())
-
-    def _text(self, field: Field, value: int) -> str:
-        if value == field.unknown:
-            return ""
-        return self._dictionary.groups[field.enum].get(value, str(value)) if field.enum else str(value)
 
 
 def _show_live(batches: Iterator[list[Report]], view: View) -> None:

@@ -14,12 +14,11 @@ from isoloop.link.decoder import LinkDecoder, StructureReport
 from isoloop.link.keys import config_dir, read_key
 from isoloop.link.ports import import_serial, open_port
 from isoloop.link.session import GroundLink
-from isoloop.link.telecommand import TEST_KEY, Credentials
+from isoloop.link.telecommand import Credentials
 
 FLYING, BENCH, PROMPT, SILENT, OTHER = "flying", "bench", "prompt", "silent", "other"
 LISTEN_S = 2.6
 """Housekeeping comes once a second."""
-EMULATED_CHIP_ID = b"\xff" * 8
 _STRUCTURE_PLATFORM = "platform"
 _MAINTENANCE_S = 10.0
 _SILENT_S = 8.0
@@ -213,7 +212,7 @@ def candidates(known: Credentials | None, seen: Look) -> list[Credentials]:
     for path in sorted((config_dir() / "keys").glob("*.key")):
         with contextlib.suppress(InputError):
             found.append(read_key(path))
-    found.append(Credentials(EMULATED_CHIP_ID, TEST_KEY))
+    found.append(Credentials())  # of an emulated board
     told = seen.platform.get("board_id")
     if told is None:
         return found

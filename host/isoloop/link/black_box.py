@@ -149,6 +149,32 @@ class Assembly:
         return b"".join(self.pieces[number] for number in range(1, PIECES + 1))
 
 
+class Collector:
+    """Puts captures together from whatever pieces pass, asked for by whom ever: for a monitor, or a log."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Assembly] = {}
+        self._seen: set[bytes] = set()
+
+    def add(self, transaction: int, number: int, data: bytes) -> bytes | None:
+        """Take a piece; the record that it completes, unless that is known already."""
+        assembly = self._open.setdefault(transaction, Assembly(transaction))
+        if assembly.pieces.get(number, data) != data:
+            assembly = self._open[transaction] = Assembly(transaction)  # of another board, or of a memory that began anew
+        assembly.add(transaction, number, data)
+        if assembly.gaps():
+            return None
+        record = assembly.record()
+        if record in self._seen:
+            return None
+        self._seen.add(record)
+        return record
+
+    def incomplete(self) -> list[tuple[int, int]]:
+        """Number and pieces of each capture that is not all there."""
+        return [(number, len(assembly.pieces)) for number, assembly in sorted(self._open.items()) if assembly.gaps()]
+
+
 def read_capture(record: bytes, dictionary: Dictionary | None = None) -> Capture:
     """Check a record and take it apart.
 
@@ -173,22 +199,25 @@ def read_capture(record: bytes, dictionary: Dictionary | None = None) -> Capture
     if length < head or payload[0] != _VERSION or payload[3] != _ROW.size:
         raise CaptureError(f"capture {number} has another layout than this isoloop knows")
     _, trigger, tick_ms, _, rows, oldest, last_tick, trigger_tick, suspect_tick = _HEAD.unpack_from(payload)
-    if not tick_ms or head + rows * _ROW.size > length or oldest >= max(1, rows):
+    ring_rows = (length - head) // _ROW.size
+    if not tick_ms or rows > ring_rows or oldest >= max(1, ring_rows):
         raise CaptureError(f"capture {number} contradicts itself")
     spans = struct.unpack_from(f"<{2 * _CHANNELS}i", payload, _HEAD_BYTES + _CHANNELS)
     return Capture(
         number, trigger, trigger_tick, None if suspect_tick < 0 else suspect_tick, tick_ms,
         tuple(payload[_HEAD_BYTES : _HEAD_BYTES + _CHANNELS]), spans[:_CHANNELS], spans[_CHANNELS:],
-        _samples(payload[head : head + rows * _ROW.size], oldest, last_tick),
+        _samples(payload[head : head + ring_rows * _ROW.size], oldest, rows, last_tick),
     )  # fmt: skip
 
 
-def _samples(raw: bytes, oldest: int, last_tick: int) -> tuple[Sample, ...]:
-    rows = list(_ROW.iter_unpack(raw))
+def _samples(raw: bytes, oldest: int, count: int, last_tick: int) -> tuple[Sample, ...]:
+    """`count` rows of a ring, from the oldest on; fewer than there is room for when the board had just booted, or a reset cut it off."""
+    ring = list(_ROW.iter_unpack(raw))
+    rows = (ring[oldest:] + ring[:oldest])[:count]
     found: list[Sample] = []
     tick = last_tick
     low = last_tick & 0xFF
-    for row in reversed(rows[oldest:] + rows[:oldest]):
+    for row in reversed(rows):
         *counts, drive_word, switches, fresh, state = row
         tick -= (low - (state >> 8)) & 0xFF  # a row has the low byte of its tick: missed ones stay missed
         low = state >> 8

@@ -55,7 +55,10 @@ def read_log(path: Path) -> Iterator[tuple[float, str, bytes]]:
         for at in range(0, len(raw), 4096):
             yield 0.0, "<", raw[at : at + 4096]
         return
-    for number, line in enumerate(raw.decode("ascii", "replace").splitlines(), start=1):
+    lines = raw.decode("ascii", "replace").splitlines()
+    if lines and not raw.endswith(b"\n"):
+        lines.pop()  # the host died while it wrote that line
+    for number, line in enumerate(lines, start=1):
         if line.startswith("#"):
             continue
         try:

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from isoloop.dictionary import load_dictionary
+from isoloop.flight.box_fetch import BoxFetch
 from isoloop.flight.firmware_record import FirmwareRecord
 from isoloop.flight.recorder import Recorder
 from isoloop.flight.records import build_nor
 from isoloop.flight.schedule import RESET_CAUSES
 from isoloop.flight.summary import RunHead, build_summary, write_summary
 from isoloop.link.decoder import EventReport
+from isoloop.link.telecommand import Credentials, build_packet, frame
 from isoloop.replay.board import board_params
 from isoloop.replay.counts import SampleStream, sample_stream
 from isoloop.replay.log import RecordedLog
@@ -94,6 +97,11 @@ class _Session:
         self._nor = build_nor(params, [(row.kind, row.lo, row.hi) for row in stream.calibration])
         self._unfed_ticks = 0
         self._watchdog_ticks = WATCHDOG_MS // self._tick_ms
+        baud = params.get("link_baud", next(row.default for row in load_dictionary().parameters if row.name == "link_baud"))
+        self._budget_bytes = max(1, baud * self._tick_ms // 10_000)
+        self._uplink = b""
+        self._requests = 0
+        self._boxes = BoxFetch(self._request, recorder.capture, baud)
 
     def run(self, on_progress: OnProgress | None) -> None:
         """To the last row of the log."""
@@ -119,10 +127,13 @@ class _Session:
     def _exchange(self, counts: Any, fresh: int) -> None:
         """One tick."""
         target = self._target
-        _, fed, downlink = target.tick(counts, fresh, IN_SERVICE, self.tick)
+        uplink, self._uplink = self._uplink[: self._budget_bytes], self._uplink[self._budget_bytes :]
+        _, fed, downlink = target.tick(counts, fresh, IN_SERVICE, self.tick, uplink)
         if downlink:
             self._downlink(downlink)
         self.tick += 1
+        if self.tick * self._tick_ms % 1000 == 0:
+            self._boxes.second(self.tick * self._tick_ms)
         if target.stall_ms:
             self.tick += -(-target.stall_ms // self._tick_ms)
             target.stall_ms = 0
@@ -139,6 +150,13 @@ class _Session:
     def _downlink(self, data: bytes) -> None:
         for report in self._recorder.downlink(data):
             self.said.take(report)
+            self._boxes.take(report, self.tick * self._tick_ms)
             if self._on_event is not None and isinstance(report, EventReport):
                 fields = {field.name: value for field, value in zip(report.event.fields, report.values, strict=True)}
                 self._on_event(report.time_ms / 1000, report.event.name, report.event.severity, fields)
+
+    def _request(self, name: str, values: tuple[int, ...]) -> None:
+        """The ground's only telecommands: for what the black box has kept."""
+        self._requests += 1
+        row = load_dictionary().telecommands_by_name[name]
+        self._uplink += frame(build_packet(row, values, self._requests & 0x3FFF, self._requests, Credentials(), acks=0))
