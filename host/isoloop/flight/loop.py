@@ -91,8 +91,10 @@ def fly(
     pins = open_target(target) if isinstance(target, str) else target
     try:
         identity = pins.identity()
+        # A real board has a key of its own; whoever opens it knows where that is kept.
+        ground = GroundSegment(scenario, seed, getattr(pins, "credentials", None))
         with Recorder(out_dir, truth_names or ()) as recorder:
-            flight = Flight(scenario, pins, plant, TruthRecord(truth_names or (), leaks(scenario)), recorder, GroundSegment(scenario, seed))
+            flight = Flight(scenario, pins, plant, TruthRecord(truth_names or (), leaks(scenario)), recorder, ground)
             flight.on_event = on_event
             flight.on_progress = on_progress
             flight.speed = speed
