@@ -138,6 +138,13 @@ class RigTarget:
         if self._is_flying and not self._is_due:
             self.rig.power(0)
 
+    def end(self) -> None:
+        """The flight is over: the next start() begins with the board's memory."""
+        if self._is_flying:
+            self._is_flying = False
+            self.rig.land()
+            self.rig.identify()
+
     def identity(self) -> Identity:
         """What runs on the board, by its own word: it is powered on for that, sees a loop at rest, and goes off again.
 

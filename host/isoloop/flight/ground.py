@@ -62,6 +62,14 @@ class GroundSegment:
         self._send(name, values, 0)
         self.wake_tick = 0
 
+    def command(self, name: str, values: tuple[Value, ...]) -> int:
+        """Send a telecommand in the next tick with every verification report asked for; returns its sequence count."""
+        self._send(name, values, ACK_ALL)
+        sequence = self._number & 0x3FFF
+        self.names[sequence] = name
+        self.wake_tick = 0
+        return sequence
+
     def received(self, tick: int, data: bytes) -> bytes:
         """What arrives of the bytes that left the board in this tick."""
         return self._through(tick, data) if self._faults else data
