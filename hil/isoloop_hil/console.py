@@ -94,7 +94,8 @@ class RigPort:
         at = words.index("rig")
         if words[at + 1] != str(PROTOCOL):
             raise UsageError(
-                f"the rig on {self.url} speaks protocol {words[at + 1]}, this isoloop {PROTOCOL}: put this version's firmware on it (docs/hil.md)"
+                f"the rig on {self.url} speaks protocol {words[at + 1]}, this isoloop {PROTOCOL}: "
+                "put this version's firmware on it (docs/hil.md)"
             )
         return RigIdentity(words[at + 2], words[at + 3], words[at + 4].replace("_", " "))
 
@@ -105,7 +106,7 @@ class RigPort:
             TargetError: it answers with an error, or not at all.
         """
         self._write(command.encode() + b"\n")
-        lines = []
+        lines: list[str] = []
         while True:
             line = self._line(command)
             if line.startswith("error"):

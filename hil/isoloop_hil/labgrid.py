@@ -27,27 +27,27 @@ _CYCLE_S = 1.0
 
 @target_factory.reg_resource
 @attr.s(eq=False)
-class LoopRig(Resource):  # type: ignore[misc]
+class LoopRig(Resource):
     """A rig on this host.
 
     Args:
         file: the rig file.
     """
 
-    file = attr.ib(validator=attr.validators.instance_of(str))
+    file: str = attr.ib(validator=attr.validators.instance_of(str))
 
 
 @target_factory.reg_driver
 @attr.s(eq=False)
-class LoopPowerDriver(Driver, PowerProtocol):  # type: ignore[misc]
+class LoopPowerDriver(Driver, PowerProtocol):
     """Supply of the board in a rig, and its self-test: for strategies that flash or look at a board by other means.
 
     Args:
         straps: `on` flies, `maintenance` shows the prompt, `bench` waits for serial:PORT.
     """
 
-    bindings = {"rig": {LoopRig}}  # noqa: RUF012 - labgrid reads it off the class
-    straps = attr.ib(default="on", validator=attr.validators.in_(("on", "maintenance", "bench")))
+    bindings = {"rig": {LoopRig}}
+    straps: str = attr.ib(default="on", validator=attr.validators.in_(("on", "maintenance", "bench")))
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -99,10 +99,10 @@ class LoopPowerDriver(Driver, PowerProtocol):  # type: ignore[misc]
 
 @target_factory.reg_driver
 @attr.s(eq=False)
-class LoopDriver(Driver):  # type: ignore[misc]
+class LoopDriver(Driver):
     """Flies the board in a rig: for the pytest plugin under labgrid, and for `isoloop.flight.fly(scenario, driver.open(), folder)`."""
 
-    bindings = {"rig": {LoopRig}}  # noqa: RUF012 - labgrid reads it off the class
+    bindings = {"rig": {LoopRig}}
 
     @Driver.check_active
     @step()

@@ -29,9 +29,9 @@ _TIMEOUT_S = 600.0
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options and their ini twins."""
     group = parser.getgroup("isoloop", "isoloop: firmware in the loop")
-    group.addoption("--isoloop-target", metavar="T", help="what runs the firmware: unix (default), unix32, pico, serial:PORT, rig:FILE.toml")
+    group.addoption("--isoloop-target", metavar="T", help="what runs the firmware: unix (default), unix32, pico, serial:PORT or rig:FILE")
     group.addoption("--isoloop-image", metavar="ID", help="refuse to judge another firmware: its image id or SHA-256, first digits")
-    group.addoption("--isoloop-repeat", metavar="N", type=int, default=1, help="run each test that uses a target N times; ends with a flake table")
+    group.addoption("--isoloop-repeat", metavar="N", type=int, default=1, help="each test on a target N times, and a flake table")
     group.addoption("--isoloop-logs", metavar="DIR", help="folder of the logs, one a test (default: isoloop-logs)")
     group.addoption("--isoloop-timeout", metavar="S", type=float, help="wall time of one test on a target (default: 600)")
     parser.addini("isoloop_target", "as --isoloop-target", default="unix")
@@ -53,7 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.import_plugin("isoloop_hil.target_fixture")
     kind, _, place = bench.name.partition(":")
     if kind not in EMULATED + PHYSICAL or bool(place) != (kind in PHYSICAL):
-        raise pytest.UsageError(f"--isoloop-target: there is no target '{bench.name}'; there is unix, unix32, pico, serial:PORT, rig:FILE.toml")
+        known = "unix, unix32, pico, serial:PORT, rig:FILE.toml"
+        raise pytest.UsageError(f"--isoloop-target: there is no target '{bench.name}'; there is {known}")
     if kind == "rig":
         from isoloop_hil.rig_file import load_rig_file
 

@@ -36,7 +36,7 @@ class RigFile:
         rig: where the rig's own port is.
         board: where the data port of the board under test is, where it has a cable.
         image: `release`, `any`, or the first eight digits or more of an image id.
-        memory: `own`: the board flies on what its memory holds. `scenario`: parameters and calibration of each scenario are written into it.
+        memory: `own`: the board flies on what its memory holds. `scenario`: what a scenario needs is written into it.
         key: file with the board's command key; None: the published test key of emulated boards.
         boot_s: longest wait for whatever the rig or the board is asked, wall time.
     """

@@ -15,7 +15,7 @@ from isoloop.link.telecommand import Credentials
 from isoloop.plant import Plant, PlantConfig
 from isoloop.targets import Identity, Nor, TickAnswer
 from isoloop_hil import memory
-from isoloop_hil.console import LATE, MAINTENANCE, NO_DAC, ON, TICKED, RigIdentity, RigPort, why
+from isoloop_hil.console import LATE, NO_DAC, ON, TICKED, RigIdentity, RigPort, why
 from isoloop_hil.find import find_port
 from isoloop_hil.rig_file import ANY_IMAGE, RELEASE_IMAGE, RigFile, load_rig_file
 
@@ -129,7 +129,7 @@ class RigTarget:
             seen.silent += 1
             self._silent_ticks += 1
             if self._silent_ticks * self._tick_ms > SILENT_MAX_S * 1000:
-                raise TargetError(f"target {self.name}: the board has done nothing for {SILENT_MAX_S:g} s up to tick {tick}, its watchdog neither")
+                raise TargetError(f"target {self.name}: neither the board nor its watchdog did anything for {SILENT_MAX_S:g} s up to tick {tick}")
         # The chip's own watchdog does what the flight loop does for other targets.
         return TickAnswer(answer.drive_word, True, answer.downlink)
 
@@ -159,7 +159,7 @@ class RigTarget:
             known = images.info("pico")
             is_ours = known is not None and known.image_id.startswith(image_id)
             sha256 = known.sha256 if known is not None and is_ours else image_id
-            self._identity = Identity(__version__, f"image {image_id} on {self.file.name}, rig {self.rig_identity.unique_id}", sha256)
+            self._identity = Identity(__version__, f"board in rig {self.file.name} with image {image_id}", sha256)
         return self._identity
 
     def close(self) -> None:
@@ -199,7 +199,8 @@ class RigTarget:
             wanted = known.image_id if known is not None else ANY_IMAGE
         if wanted != ANY_IMAGE and not wanted.startswith(image_id):
             raise UsageError(
-                f"{label}: image {image_id} runs on the board, {wanted[:8]} is to be tested: isoloop flash, or image = \"{image_id}\" in [board]"
+                f"{label}: image {image_id} runs on the board, {wanted[:8]} is to be tested: isoloop flash puts it there, "
+                f"or say image = \"{image_id}\" in [board]"
             )
 
     def _write_memory(self, nor: Nor) -> None:

@@ -45,7 +45,7 @@ def rig_firmware_dir() -> Path:
     for folder in (REPOSITORY_DIR / "hil" / "firmware", PACKAGE_DIR / "_rig_firmware"):
         if (folder / "rig").is_dir():
             return folder
-    raise FileNotFoundError(f"no rig firmware: neither {REPOSITORY_DIR / 'hil' / 'firmware'} nor {PACKAGE_DIR / '_rig_firmware'} holds rig/")
+    raise FileNotFoundError(f"no rig firmware: neither {REPOSITORY_DIR}/hil/firmware nor {PACKAGE_DIR}/_rig_firmware holds rig/")
 
 
 def builtin_names(folder: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Sixteen voltages: four AD5696 whose supply and reference is the board's own 3V3, so that its converter and they agree.
 
-Sixteen bits, not twelve: a count is the sum of sixteen conversions, and steps of a whole conversion on several channels at once are what the
-firmware takes for a broken data path.
+Sixteen bits, not twelve: a count is the sum of sixteen conversions, and steps of a whole conversion on several channels at once are
+what the firmware takes for a broken data path.
 """
 
 import machine

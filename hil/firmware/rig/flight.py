@@ -1,11 +1,11 @@
 """A flight: the host sends what the board's pins shall show in each tick, and gets what the board did in it.
 
-The board sets the pace. Its LATCH falls once at its first sample and twice at the end of every tick; what comes from the host after a tick's
-end is in front of the converter long before the next one. A board that is silent is waited for one tick and a half, then the plant goes on.
+The board sets the pace. Its LATCH falls once at its first sample and twice at the end of every tick; what comes from the host after a
+tick's end is in front of the converter long before the next one. A board that is silent is waited for one tick and a half, then the plant goes on.
 
-Frames, little-endian words of 16 bits. Down: kind, uplink bytes or what to do with the supply, switches, five times 0, then 16 counts; then the
-uplink bytes. Up: kind, downlink bytes, drives, flags, ms since the end of the board's tick before (of its power-on), mV of its supply; then
-the downlink bytes.
+Frames, little-endian words of 16 bits. Down: kind, uplink bytes or what to do with the supply, switches, five times 0, then 16 counts;
+then the uplink bytes. Up: kind, downlink bytes, drives, flags, ms since the end of the board's tick before (of its power-on), mV of its
+supply; then the downlink bytes.
 """
 
 import sys
@@ -34,6 +34,7 @@ _NO_SAMPLE = const(32)
 _GROUP_MS = const(1)  # the second pulse of a tick, and the enable line behind it, come within a tenth of it
 _LONE_MS = const(20)  # a pulse that stays alone is a tick's all the same
 _GUARD_MS = const(3)  # before the board's next sample: what comes later than that may be half seen
+_EARLY_MS = const(10)  # before a tick's end is due: from here on it is waited for closely
 _BOOT_MS = const(10000)
 _ONE_SHOT_MS = const(5000)  # the timer behind the enable line of a board with valves
 _ON = const(1)
@@ -116,7 +117,7 @@ class Flight:
         return 0
 
     def _power(self, what, switches):
-        """Off; then, when so told, on with these straps, counts and switches. A board that shall fly is waited for until its first sample."""
+        """Off; when so told, on with these straps, counts and switches. A board that shall fly is waited for until its first sample."""
         board = self._board
         self._driven = 0
         flags = 0 if board.power_off() else _NO_SUPPLY
@@ -145,6 +146,9 @@ class Flight:
     def _wait_for_tick(self):
         board = self._board
         limit_ms = self._tick_ms + (self._tick_ms >> 1)
+        early_ms = self._tick_ms - _EARLY_MS - _since(self._ended_ms)
+        if early_ms > 0 and board.pulses < self._seen_pulses + 2:
+            time.sleep_ms(early_ms)
         while board.pulses < self._seen_pulses + 2:
             if board.pulses > self._seen_pulses and _since(board.pulse_ms) > _LONE_MS:
                 break

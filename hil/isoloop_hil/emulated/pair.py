@@ -21,6 +21,8 @@ from isoloop_hil.emulated.parts import Parts
 from isoloop_hil.pins import rig_pins
 
 _TURN_S = 0.0001
+_RIG_USB_US, _BOARD_USB_US = 3000, 10000
+"""Polls of an idle USB port. A real host polls every millisecond, which were half of what the emulator does in a flight."""
 
 
 class Pair:
@@ -43,6 +45,8 @@ class Pair:
         self.is_empty = board_uf2 is None
         self.board = Chip(board_uf2 or rig_uf2, {})
         self.on_supply: list[Callable[[bool], None]] = []
+        self.rig.mcu.usb_ctrl.read_delay_microseconds = _RIG_USB_US
+        self.board.mcu.usb_ctrl.read_delay_microseconds = _BOARD_USB_US
         pace_uart(self.rig.mcu, pins.UART)
         pace_uart(self.board.mcu, reference.UART)
         self.pins_board = Board(self.board, wiring)

@@ -115,7 +115,7 @@ def _open_serial(place: str, hang_s: float) -> Target:
 
 
 PLACED_TARGETS = "isoloop.targets"
-"""Entry points of other packages: `NAME = "module:function"` opens `NAME:PLACE`. The rig's is one of them, so nothing here knows of rigs."""
+"""Entry points of other packages: `NAME = "module:function"` opens `NAME:PLACE`. The rig's is one, so nothing here knows of rigs."""
 
 
 def _open_placed(kind: str, place: str) -> Target | None:
