@@ -129,7 +129,7 @@ class RigTarget:
             seen.silent += 1
             self._silent_ticks += 1
             if self._silent_ticks * self._tick_ms > SILENT_MAX_S * 1000:
-                raise TargetError(f"target {self.name}: neither the board nor its watchdog did anything for {SILENT_MAX_S:g} s up to tick {tick}")
+                raise TargetError(f"target {self.name}: no sign of the board or its watchdog for {SILENT_MAX_S:g} s up to tick {tick}")
         # The chip's own watchdog does what the flight loop does for other targets.
         return TickAnswer(answer.drive_word, True, answer.downlink)
 

@@ -139,13 +139,13 @@ def _listening(rig: ModuleType, board: ModuleType) -> list[Net]:
 
 _BOXES = {
     "host": (20, 190, 90, 60, "host"),
-    "rig": (190, 60, 150, 330, "RIG Pico"),
-    "dacs": (430, 60, 150, 56, "4 x AD5696"),
-    "mux": (650, 60, 130, 56, "CD74HC4067"),
-    "ring": (430, 170, 150, 70, "ring: 2 x 595, 2 x 165"),
-    "chain": (650, 170, 130, 70, "2 x 595, 2 x 165"),
-    "switch": (430, 300, 150, 40, "load switch"),
-    "board": (860, 60, 150, 330, "BOARD Pico"),
+    "rig": (190, 60, 150, 350, "RIG Pico"),
+    "dacs": (480, 60, 150, 100, "4 x AD5696"),
+    "mux": (700, 60, 130, 56, "CD74HC4067"),
+    "ring": (480, 175, 150, 65, "ring: 2 x 595, 2 x 165"),
+    "chain": (700, 175, 130, 65, "2 x 595, 2 x 165"),
+    "switch": (480, 300, 150, 32, "load switch"),
+    "board": (920, 60, 150, 350, "BOARD Pico"),
 }
 
 
@@ -171,12 +171,12 @@ def drawing() -> str:
         ("rig", "board", 284, f"UART GP{rig.UART_TX}/{rig.UART_RX} with GP{board.UART_RX}/{board.UART_TX}"),
         ("rig", "switch", 320, f"POWER GP{rig.POWER}"),
         ("switch", "board", 320, "VSYS"),
-        ("rig", "board", 352, f"straps GP{rig.STRAP} to GP{board.STRAP}, GP{rig.BENCH_STRAP} to GP{board.BENCH_STRAP}"),
-        ("rig", "board", 374, f"SUPPLY GP{rig.SUPPLY} from 3V3 / 2"),
+        ("rig", "board", 362, f"straps GP{rig.STRAP} to GP{board.STRAP}, GP{rig.BENCH_STRAP} to GP{board.BENCH_STRAP}"),
+        ("rig", "board", 388, f"SUPPLY GP{rig.SUPPLY} from 3V3 / 2"),
     ]
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1030 420" font-family="sans-serif" font-size="12" stroke-width="1.2">',
-        '<rect width="1030" height="420" fill="white"/>',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1090 440" font-family="sans-serif" font-size="12" stroke-width="1.2">',
+        '<rect width="1090" height="440" fill="white"/>',
     ]
     for start, end, y, label in lines:
         left = _BOXES[start][0] + _BOXES[start][2]

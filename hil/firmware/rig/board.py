@@ -7,7 +7,7 @@ import machine
 from micropython import const
 
 _SERIAL_BYTES = const(2048)
-_SUPPLY_WAIT_MS = const(1000)
+_SUPPLY_WAIT_MS = const(500)
 _SETTLE_MS = const(5)
 _REFERENCE_MV = const(3300)  # of the rig's own converter
 

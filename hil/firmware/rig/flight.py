@@ -1,7 +1,8 @@
 """A flight: the host sends what the board's pins shall show in each tick, and gets what the board did in it.
 
 The board sets the pace. Its LATCH falls once at its first sample and twice at the end of every tick; what comes from the host after a
-tick's end is in front of the converter long before the next one. A board that is silent is waited for one tick and a half, then the plant goes on.
+tick's end is in front of the converter long before the next one. A board that is silent is waited for one tick and a half, then the
+plant goes on.
 
 Frames, little-endian words of 16 bits. Down: kind, uplink bytes or what to do with the supply, switches, five times 0, then 16 counts;
 then the uplink bytes. Up: kind, downlink bytes, drives, flags, ms since the end of the board's tick before (of its power-on), mV of its

@@ -1,0 +1,90 @@
+"""The rig's own firmware on the emulated Pico with its DACs and shift registers: console, self-test, and what it says of a broken rig."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from isoloop.errors import TargetError
+from isoloop_hil.cli import main
+from isoloop_hil.console import ON, RigPort
+
+if TYPE_CHECKING:
+    from isoloop_hil.emulated.pair import LivePair
+
+pytestmark = pytest.mark.req("REQ-HIL-001")
+
+
+@pytest.fixture
+def port(empty_rig: LivePair, empty_rig_file: Path) -> Iterator[RigPort]:
+    port = RigPort(empty_rig.port, 30.0)
+    port.identify()
+    yield port
+    port.close()
+
+
+def test_console_shows_counts_and_switches_and_senses_drives(empty_rig: LivePair, port: RigPort) -> None:
+    parts, board = empty_rig.pair.parts, empty_rig.pair.pins_board
+    assert port.ask("power on") == ["on"]
+    assert parts.is_on
+    port.ask("count 3 20001")
+    port.ask("count 15 99999")
+    assert (parts.codes[3], parts.codes[15], board.counts[3], board.counts[15]) == (20001, 65520, 20001, 65520)
+    port.ask("switches 2a55")
+    assert board.switches == 0x2A55
+    board._latched = 0x4081
+    assert port.ask("read")[0].startswith("drives 4081 enable 0 supply 33")
+    assert port.ask("power off") == ["off"]
+    assert set(parts.codes) == {0}
+
+
+def test_console_answers_nonsense_with_one_error_and_goes_on(port: RigPort) -> None:
+    for line in ("fnord", "count 99 1", "count x y", "power sideways", "fly soon", "\x01\xff"):
+        if line.isprintable():
+            with pytest.raises(TargetError):
+                port.ask(line)
+        else:
+            port._write(line.encode("latin-1") + b"\n")
+    assert port.identify().image_id != "-"
+
+
+def test_self_test_of_a_whole_rig_is_good(empty_rig_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", str(empty_rig_file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["ok"]
+    assert [row["name"] for row in told["checks"]] == [
+        "supply off", "shift ring", "supply on", "DACs", "DAC outputs", "enable line", "maintenance",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [("dac2", "BAD  DACs: 0x0e missing"), ("ring", "BAD  shift ring: pattern lost"), ("supply", "BAD  supply on: 0 mV")],
+)
+def test_self_test_of_a_broken_rig_names_what_is_broken(
+    empty_rig: LivePair, empty_rig_file: Path, capsys: pytest.CaptureFixture[str], broken: str, says: str
+) -> None:
+    empty_rig.pair.parts.broken.add(broken)
+    assert main(["test", str(empty_rig_file)]) == 1
+    assert says in capsys.readouterr().out
+
+
+def test_flight_of_a_board_that_cannot_be_powered_says_why(empty_rig: LivePair, port: RigPort) -> None:
+    empty_rig.pair.parts.broken.add("supply")
+    port.fly(100, 115200)
+    with pytest.raises(TargetError, match="supply does not follow the switch"):
+        port.power(ON)
+    assert port.identify().unique_id == "ff" * 8
+
+
+def test_rig_gets_out_of_the_flight_of_a_host_that_died(empty_rig: LivePair, port: RigPort) -> None:
+    port.fly(100, 115200)
+    port._is_flying = False  # as when the process is killed
+    port.close()
+    again = RigPort(empty_rig.port, 30.0)
+    assert again.identify().unique_id == "ff" * 8
+    again.close()
