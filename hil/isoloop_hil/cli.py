@@ -98,7 +98,7 @@ def _emulate(file: Path) -> int:
         try:
             file.write_text(
                 f'schema = "isoloop.rig/1"\nname = "emulated"\nwait_s = 300\n\n[rig]\nport = "{pair.port}"\n'
-                f'\n[board]\nport = "{pair.board_port}"\nmemory = "scenario"\n'
+                f'\n[board]\nport = "{pair.board_port}"\nmemory = "scenario"\nconverter = "ideal"\n'
             )
         except OSError as error:
             raise OutputError(f"{file} cannot be written ({error.strerror})") from None

@@ -9,6 +9,7 @@ from isoloop.schema.toml_file import Table, TomlFile
 
 SCHEMA = "isoloop.rig/1"
 MEMORY = ("own", "scenario")
+CONVERTERS = ("real", "ideal")
 ANY_IMAGE, RELEASE_IMAGE = "any", "release"
 
 
@@ -37,6 +38,8 @@ class RigFile:
         board: where the data port of the board under test is, where it has a cable.
         image: `release`, `any`, or the first eight digits or more of an image id.
         memory: `own`: the board flies on what its memory holds. `scenario`: what a scenario needs is written into it.
+        converter: of the board. `real`: the plant's counts are what such a converter reads, so the rig shows the voltages behind them.
+            `ideal`: the counts themselves, for an emulated board, whose converter has no wide codes of its own.
         key: file with the board's command key; None: the published test key of emulated boards.
         boot_s: longest wait for whatever the rig or the board is asked, wall time.
     """
@@ -47,6 +50,7 @@ class RigFile:
     board: Place
     image: str
     memory: str
+    converter: str
     key: Path | None
     boot_s: float
 
@@ -64,7 +68,7 @@ def load_rig_file(path: str | Path) -> RigFile:
         root.fail("schema", f"must be '{SCHEMA}'")
     rig, board = root.table("rig"), root.table("board")
     rig.only(("usb_serial", "port"))
-    board.only(("usb_serial", "port", "image", "memory", "key"))
+    board.only(("usb_serial", "port", "image", "memory", "converter", "key"))
     place = _place(rig)
     if not place:
         rig.fail("", "says neither usb_serial nor port of the rig: isoloop doctor lists both")
@@ -74,9 +78,10 @@ def load_rig_file(path: str | Path) -> RigFile:
     memory = board.choice("memory", MEMORY) if "memory" in board else MEMORY[0]
     if memory == "scenario" and not _place(board):
         board.fail("memory", "'scenario' needs the board's data port as well: usb_serial or port")
+    converter = board.choice("converter", CONVERTERS) if "converter" in board else CONVERTERS[0]
     key = Path(path).parent / board.text("key") if "key" in board else None
     wait_s = root.number("wait_s", 1, 3600) if "wait_s" in root else 60.0
-    return RigFile(str(path), root.text("name"), place, _place(board), image.lower(), memory, key, wait_s)
+    return RigFile(str(path), root.text("name"), place, _place(board), image.lower(), memory, converter, key, wait_s)
 
 
 def _place(table: Table) -> Place:

@@ -6,13 +6,15 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from isoloop import __version__, images
 from isoloop.dictionary import load_dictionary
 from isoloop.errors import TargetError, UsageError
 from isoloop.link.decoder import LinkDecoder, StructureReport
 from isoloop.link.keys import read_key
 from isoloop.link.telecommand import Credentials
-from isoloop.plant import Plant, PlantConfig
+from isoloop.plant import Plant, PlantConfig, adc_table
 from isoloop.targets import Identity, Nor, TickAnswer
 from isoloop_hil import memory
 from isoloop_hil.console import LATE, NO_DAC, ON, TICKED, RigIdentity, RigPort, why
@@ -43,6 +45,14 @@ class RigStatistics:
     late: int = 0
     silent: int = 0
     supply_min_mv: int = 65535
+
+
+_MEASURED, _IDEAL = (np.array(column, np.float64) for column in zip(*adc_table(), strict=True))
+
+
+def voltages(counts: Any) -> bytes:
+    """Counts that put a real RP2040's converter where the plant's has these: past its four wide codes."""
+    return np.rint(np.interp(np.frombuffer(bytes(counts), np.uint16), _MEASURED, _IDEAL)).astype(np.uint16).tobytes()
 
 
 class RigTarget:
@@ -112,7 +122,7 @@ class RigTarget:
         """Show these pins and wait for the end of the board's tick; see Target.tick. A converter always has a new sample."""
         if not self._is_flying:
             raise TargetError(f"target {self.name} is not running")
-        self._counts, self._switches = bytes(counts), switches
+        self._counts, self._switches = self._shown(counts), switches
         if self._is_due:
             self.rig.power(ON, self._counts, switches)
             self._is_due = False
@@ -167,9 +177,12 @@ class RigTarget:
         self._is_flying = False
         self.rig.close()
 
+    def _shown(self, counts: Any) -> bytes:
+        return voltages(counts) if self.file.converter == "real" else bytes(counts)
+
     def _ask_platform(self) -> dict[str, int]:
         plant = Plant(PlantConfig.from_preset(), 1, TICK_MS, [])
-        counts = plant.counts.tobytes()
+        counts = self._shown(plant.counts)
         decoder = LinkDecoder()
         self.rig.fly(TICK_MS, BAUD)
         try:
