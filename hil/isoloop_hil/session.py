@@ -10,7 +10,7 @@ from types import TracebackType
 from isoloop.dictionary import Dictionary, load_dictionary
 from isoloop.errors import UsageError
 from isoloop.flight.ground import GroundSegment
-from isoloop.flight.loop import Flight, own_plant
+from isoloop.flight.loop import Flight, ground_for, own_plant
 from isoloop.flight.recorder import Recorder
 from isoloop.flight.schedule import RESET_CAUSES, leaks, ticks_up
 from isoloop.flight.truth_record import TruthRecord
@@ -162,7 +162,7 @@ class LoopSession:
         plant, names = own_plant(scenario, scenario.seed)
         self._truth_names = list(names)
         self._recorder = Recorder(self._folder, names)
-        self._ground = GroundSegment(scenario, scenario.seed, getattr(self.target, "credentials", None))
+        self._ground = ground_for(scenario, scenario.seed, self.target)
         flight = Flight(scenario, self.target, plant, TruthRecord(names, leaks(scenario)), self._recorder, self._ground)
         flight.on_report = self._take
         self.say(f"boots on target {self.target.name}")

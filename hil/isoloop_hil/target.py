@@ -16,6 +16,7 @@ from isoloop.link.keys import read_key
 from isoloop.link.telecommand import Credentials
 from isoloop.plant import Plant, PlantConfig, adc_table
 from isoloop.targets import Identity, Nor, TickAnswer
+from isoloop.targets.pico import CHIP_ID
 from isoloop_hil import memory
 from isoloop_hil.console import LATE, NO_DAC, ON, TICKED, RigIdentity, RigPort, why
 from isoloop_hil.find import find_port
@@ -62,8 +63,11 @@ class RigTarget:
         rig: the rig's port, for tests that look closer.
         file: what the rig file says.
         statistics: since start().
-        credentials: with which the board is commanded; None: the test key of emulated boards.
+        credentials: with which the board is commanded; without a key file the test key, which emulated boards alone take.
     """
+
+    keeps_counters = True
+    """Its memory knows the counter of the last telecommand, whatever flight that was in."""
 
     clock_starts_anew = True
     """After a power cut its ticks count from 0: nothing on the board keeps the time."""
@@ -79,7 +83,7 @@ class RigTarget:
         self.stall_ms = 0
         self.file = file
         self.statistics = RigStatistics()
-        self.credentials: Credentials | None = read_key(file.key) if file.key is not None else None
+        self.credentials = read_key(file.key) if file.key is not None else Credentials(CHIP_ID)
         self.rig = RigPort(find_port(file.rig, f"the rig of {file.label}"), file.boot_s)
         self._tick_ms = TICK_MS
         self._is_flying = False

@@ -91,8 +91,7 @@ def fly(
     pins = open_target(target) if isinstance(target, str) else target
     try:
         identity = pins.identity()
-        # A real board has a key of its own; whoever opens it knows where that is kept.
-        ground = GroundSegment(scenario, seed, getattr(pins, "credentials", None))
+        ground = ground_for(scenario, seed, pins)
         with Recorder(out_dir, truth_names or ()) as recorder:
             flight = Flight(scenario, pins, plant, TruthRecord(truth_names or (), leaks(scenario)), recorder, ground)
             flight.on_event = on_event
@@ -112,6 +111,11 @@ def fly(
     finally:
         pins.close()
     return summary
+
+
+def ground_for(scenario: Scenario, seed: int, target: Target) -> GroundSegment:
+    """The ground of a flight on this target: a chip has an id of its own, a real board a key and a memory of counters as well."""
+    return GroundSegment(scenario, seed, getattr(target, "credentials", None), is_lasting=getattr(target, "keeps_counters", False))
 
 
 def own_plant(scenario: Scenario, seed: int) -> tuple[FlownPlant, Sequence[str]]:

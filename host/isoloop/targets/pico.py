@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from isoloop import __version__
 from isoloop.errors import TargetError
 from isoloop.images import ImageInfo
+from isoloop.link.telecommand import Credentials
 from isoloop.targets.base import Identity, TickAnswer
 from isoloop.targets.nor import SECTOR_SIZE, SECTORS, Nor
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from isoloop.emulator.board import Board
     from isoloop.emulator.chip import Chip
 
+CHIP_ID = b"\xff" * 8
+"""What the emulated chip says of itself."""
 BOOT_MAX_S = 10.0
 """Board time within which a booted firmware takes its first sample, and then its second: past the watchdog's 8 s."""
 _LEAD_NS = 1_000_000
@@ -52,6 +55,8 @@ class PicoTarget:
     """
 
     name = "pico"
+    credentials = Credentials(CHIP_ID)
+    """The emulated chip is no unix target: its id is its own, and the test key goes with that."""
     clock_starts_anew = True
     """After a power cut its ticks count from 0: nothing on the board keeps the time."""
 
