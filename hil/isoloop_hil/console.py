@@ -6,10 +6,9 @@ import contextlib
 import struct
 import time
 from dataclasses import dataclass
-from typing import Any, NoReturn
 
 from isoloop.errors import TargetError, UsageError
-from isoloop.link.ports import import_serial, open_port
+from isoloop.targets.cable import Cable
 
 PROTOCOL = 1
 TICKED, LATE, ONE_SHOT, NO_DAC, NO_SUPPLY, NO_SAMPLE = 1, 2, 4, 8, 16, 32
@@ -23,7 +22,6 @@ _TICK, _POWER, _QUIT, _DONE, _FAIL = (ord(letter) for letter in "TPQDF")
 _HEAD = struct.Struct("<8H")
 _ANSWER = struct.Struct("<6H")
 _COUNTS_BYTES = 32
-_READ_MAX_BYTES = 4096
 _HELLO = "isoloop rig"
 _SILENCE_S = 1.5
 
@@ -76,8 +74,7 @@ class RigPort:
         self.url = url
         self.log: list[str] = []
         self._wait_s = wait_s
-        self._error: Any = import_serial().SerialException
-        self._port: Any = open_port(url)
+        self._cable = Cable(url, "the rig's port {url} vanished ({reason}): plug its cable in again and start anew")
         self._data = b""
         self._is_flying = False
 
@@ -105,7 +102,7 @@ class RigPort:
         Raises:
             TargetError: it answers with an error, or not at all.
         """
-        self._write(command.encode() + b"\n")
+        self._cable.write(command.encode() + b"\n")
         lines: list[str] = []
         while True:
             line = self._line(command)
@@ -142,7 +139,7 @@ class RigPort:
         Raises:
             TargetError: it does not come, or the board does not sample.
         """
-        self._write(_HEAD.pack(_POWER, what, switches, 0, 0, 0, 0, 0) + counts)
+        self._cable.write(_HEAD.pack(_POWER, what, switches, 0, 0, 0, 0, 0) + counts)
         kind, answer = self._answer("when it switched the board's supply")
         if kind == _FAIL:
             raise TargetError(f"the rig on {self.url}: {why(answer.flags)} (supply {answer.supply_mv} mV)")
@@ -150,35 +147,32 @@ class RigPort:
 
     def tick(self, counts: bytes, switches: int, uplink: bytes = b"") -> RigAnswer:
         """One tick of a flight."""
-        self._write(_HEAD.pack(_TICK, len(uplink), switches, 0, 0, 0, 0, 0) + counts + uplink)
+        self._cable.write(_HEAD.pack(_TICK, len(uplink), switches, 0, 0, 0, 0, 0) + counts + uplink)
         return self._answer("in a tick")[1]
 
     def land(self) -> None:
         """End a flight: the board goes off, the console is back."""
         if self._is_flying:
             self._is_flying = False
-            self._write(_HEAD.pack(_QUIT, *(0,) * 7))
+            self._cable.write(_HEAD.pack(_QUIT, *(0,) * 7))
             self._data = b""
             time.sleep(0.05)
 
     def close(self) -> None:
         """The board goes off and the port is free. May be called twice."""
-        if self._port is not None:
-            with contextlib.suppress(TargetError):
-                self.land()
-            with contextlib.suppress(self._error, OSError):
-                self._port.close()
-            self._port = None
+        with contextlib.suppress(TargetError):
+            self.land()
+        self._cable.close()
 
     def _first_answer(self) -> str:
         # The frame gets a rig out of the flight of a host that died; at its console it is a line of noise.
         deadline_s = time.monotonic() + self._wait_s
         seen = ""
         while time.monotonic() < deadline_s:
-            self._write(_HEAD.pack(_QUIT, *(0,) * 7) + b"\nisoloop rig?\n")
+            self._cable.write(_HEAD.pack(_QUIT, *(0,) * 7) + b"\nisoloop rig?\n")
             ask_again_s = time.monotonic() + _SILENCE_S
             while time.monotonic() < ask_again_s:
-                seen = (seen + self._read(0.1).decode("latin-1"))[-4000:]
+                seen = (seen + self._cable.read(0.1).decode("latin-1"))[-4000:]
                 for line in seen.split("\n")[:-1]:
                     if _HELLO + " " in line and line.strip().startswith("ok"):
                         self._settle()
@@ -191,7 +185,7 @@ class RigPort:
 
     def _settle(self) -> None:
         """Let the answers to further questions pass."""
-        while self._read(0.3):
+        while self._cable.read(0.3):
             pass
         self._data = b""
 
@@ -200,7 +194,7 @@ class RigPort:
         while b"\n" not in self._data:
             if time.monotonic() > deadline_s:
                 raise TargetError(f"the rig on {self.url} did not answer '{command}' within {self._wait_s:g} s: plug it in again")
-            self._data += self._read(0.2)
+            self._data += self._cable.read(0.2)
         line, _, self._data = self._data.partition(b"\n")
         text = line.decode("utf-8", "replace").strip()
         self.log.append(f"{command}: {text}")
@@ -211,7 +205,7 @@ class RigPort:
         kind, count, drives, flags, took_ms, supply_mv = _ANSWER.unpack(head)
         if kind not in (_DONE, _FAIL):
             self._is_flying = False
-            text = (head + self._data + self._read(1.0)).decode("utf-8", "replace")
+            text = (head + self._data + self._cable.read(1.0)).decode("utf-8", "replace")
             raise TargetError(f"the rig on {self.url} broke off {when}: {text.strip().splitlines()[-1:] or ['no reason given']}", text)
         return kind, RigAnswer(drives, flags, took_ms, supply_mv, self._take(count, when))
 
@@ -220,30 +214,9 @@ class RigPort:
         while len(self._data) < size:
             if time.monotonic() > deadline_s:
                 raise TargetError(f"the rig on {self.url} did not answer for {self._wait_s:g} s {when}: plug it in again")
-            self._data += self._read(0.2)
+            self._data += self._cable.read(0.2)
         taken, self._data = self._data[:size], self._data[size:]
         return taken
-
-    def _read(self, wait_s: float) -> bytes:
-        try:
-            self._port.timeout = wait_s
-            data: bytes = self._port.read(1)
-            if data and (more := self._port.in_waiting):
-                data += self._port.read(min(more, _READ_MAX_BYTES))
-        except (self._error, OSError, TypeError) as error:
-            self._gone(error)
-        return data
-
-    def _write(self, data: bytes) -> None:
-        try:
-            self._port.write(data)
-        except (self._error, OSError, TypeError, AttributeError) as error:
-            self._gone(error)
-
-    def _gone(self, error: Exception) -> NoReturn:
-        self._is_flying = False
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TargetError(f"the rig's port {self.url} vanished ({reason}): plug its cable in again and start anew") from None
 
 
 def why(flags: int) -> str:

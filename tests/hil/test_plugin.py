@@ -11,7 +11,7 @@ import pytest
 # pytester forgets what an inner run imports, and numpy is imported once or never.
 import isoloop.plant.plant
 import isoloop.targets.unix  # noqa: F401
-import isoloop_hil.session
+import isoloop_hil.controls
 import isoloop_hil.target  # noqa: F401
 
 pytest_plugins = ("pytester",)

@@ -48,7 +48,7 @@ def test_console_answers_nonsense_with_one_error_and_goes_on(port: RigPort) -> N
             with pytest.raises(TargetError):
                 port.ask(line)
         else:
-            port._write(line.encode("latin-1") + b"\n")
+            port._cable.write(line.encode("latin-1") + b"\n")
     assert port.identify().image_id != "-"
 
 
