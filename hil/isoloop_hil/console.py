@@ -170,7 +170,7 @@ class RigPort:
         seen = ""
         while time.monotonic() < deadline_s:
             self._cable.write(_HEAD.pack(_QUIT, *(0,) * 7) + b"\nisoloop rig?\n")
-            ask_again_s = time.monotonic() + _SILENCE_S
+            ask_again_s = min(deadline_s, time.monotonic() + _SILENCE_S)
             while time.monotonic() < ask_again_s:
                 seen = (seen + self._cable.read(0.1).decode("latin-1"))[-4000:]
                 for line in seen.split("\n")[:-1]:

@@ -34,12 +34,6 @@ def run_ci(project: Path, target: str, path: str) -> Path:
     return out
 
 
-def test_ci_script_flies_scenarios_and_tests_and_keeps_junit_and_reports(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    shutil.copytree(EXAMPLE, project)
-    run_ci(project, "unix", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-
-
 def test_workflow_is_one_and_its_steps_are_shell_that_parses() -> None:
     yaml = pytest.importorskip("yaml")
     workflow = yaml.safe_load(WORKFLOW.read_text())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +15,7 @@ import pytest
 from isoloop.errors import TargetError
 from isoloop_hil.cli import main
 from isoloop_hil.console import ON, RigPort
+from isoloop_hil.rig_file import load_rig_file
 
 if TYPE_CHECKING:
     from isoloop_hil.emulated.pair import LivePair
@@ -61,20 +65,20 @@ def test_self_test_of_a_whole_rig_is_good(empty_rig_file: Path, capsys: pytest.C
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("broken", "says"),
-    [("dac2", "BAD  DACs: 0x0e missing"), ("ring", "BAD  shift ring: pattern lost"), ("supply", "BAD  supply on: 0 mV")],
-)
 def test_self_test_of_a_broken_rig_names_what_is_broken(
-    empty_rig: LivePair, empty_rig_file: Path, capsys: pytest.CaptureFixture[str], broken: str, says: str
+    empty_rig: LivePair, empty_rig_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    empty_rig.pair.parts.broken.add(broken)
+    empty_rig.pair.parts.broken |= {"dac2", "ring"}
     assert main(["test", str(empty_rig_file)]) == 1
-    assert says in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "BAD  DACs: 0x0e missing" in told
+    assert "BAD  shift ring: pattern lost" in told
+    assert "good supply on" in told
 
 
-def test_flight_of_a_board_that_cannot_be_powered_says_why(empty_rig: LivePair, port: RigPort) -> None:
+def test_board_that_cannot_be_powered_is_told_by_self_test_and_flight(empty_rig: LivePair, port: RigPort) -> None:
     empty_rig.pair.parts.broken.add("supply")
+    assert [(check.name, check.seen) for check in port.self_test() if not check.is_good] == [("supply on", "0 mV")]
     port.fly(100, 115200)
     with pytest.raises(TargetError, match="supply does not follow the switch"):
         port.power(ON)
@@ -88,3 +92,22 @@ def test_rig_gets_out_of_the_flight_of_a_host_that_died(empty_rig: LivePair, por
     again = RigPort(empty_rig.port, 30.0)
     assert again.identify().unique_id == "ff" * 8
     again.close()
+
+
+def test_emulated_rig_writes_its_file_and_ends_with_ctrl_c(rig_uf2: Path, pico_uf2: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "isoloop_hil.cli", "emulate", "--file", str(tmp_path / "e.toml")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == str(tmp_path / "e.toml")
+    file = load_rig_file(tmp_path / "e.toml")
+    assert Path(file.rig.port).exists()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    assert not Path(file.rig.port).exists()
+
+
+def test_cli_refuses_a_file_that_is_none_with_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", "none.toml", "--json"]) == 2
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {"ok": False, "error": {"file": "none.toml", "line": None, "key": None, "text": "no such file"}}
+    assert told.err == "isoloop-rig: none.toml: no such file\n"

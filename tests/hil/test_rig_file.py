@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from isoloop.errors import InputError, UsageError
+from isoloop.errors import InputError, IsoloopError, UsageError
+from isoloop.targets import open_target
 from isoloop_hil import find
 from isoloop_hil.find import find_port
 from isoloop_hil.rig_file import Place, load_rig_file
@@ -61,11 +62,10 @@ def test_find_port_finds_a_board_by_its_serial_number_and_says_what_is_there_ins
 
 @pytest.mark.req("REQ-HIL-005")
 @pytest.mark.parametrize(("place", "words"), [("nowhere.toml", "no such file"), ("", "wants a rig file")])
-def test_run_on_a_rig_that_is_not_there_ends_with_code_2_and_one_sentence(isoloop, place: str, words: str) -> None:
-    done = isoloop("run", "ms22", "--target", f"rig:{place}")
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_target_of_a_rig_file_that_is_not_there_is_refused(place: str, words: str) -> None:
+    with pytest.raises(IsoloopError, match=words) as caught:
+        open_target(f"rig:{place}")
+    assert caught.value.exit_code == 2
 
 
 @pytest.mark.req("REQ-HIL-005")
@@ -73,4 +73,5 @@ def test_run_on_a_rig_without_its_port_ends_with_code_2(isoloop, tmp_path: Path)
     path = write(tmp_path, GOOD.replace('usb_serial = "E66"', 'port = "/dev/ttyNOWHERE"'))
     done = isoloop("run", "ms22", "--target", f"rig:{path}")
     assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.strip().splitlines()) == 1
     assert "there is no port /dev/ttyNOWHERE" in done.stderr

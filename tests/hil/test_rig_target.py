@@ -131,6 +131,20 @@ def test_plugin_flies_on_the_emulated_rig(rig_file: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.req("REQ-HIL-004")
+def test_plugin_flies_what_labgrid_names(rig_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("labgrid")
+    (tmp_path / "labgrid.yaml").write_text((EXAMPLE / "labgrid.yaml").read_text().replace("bench.toml", str(rig_file)))
+    lines = ["def test_it(clock, link, target):"]
+    lines += ["    clock.run(1.0)", "    assert link.events('BOOT')", "    assert target.get_driver('LoopDriver')"]
+    (tmp_path / "test_it.py").write_text("\n".join(lines) + "\n")
+    command = [sys.executable, "-m", "pytest", "--lg-env", "labgrid.yaml", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=800, check=False)
+    assert "1 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.req("REQ-HIL-005")
 def test_rig_refuses_to_judge_another_image(rig_file: Path, tmp_path: Path) -> None:
