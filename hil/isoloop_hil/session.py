@@ -143,6 +143,9 @@ class LoopSession:
             self._recorder.__exit__(None, None, None)
             self._recorder = None
         if not self._log.closed:
+            seen = getattr(self.target, "statistics", None)
+            if seen is not None:
+                self.say(str(seen))
             self.say("end")
             self._log.close()
 

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from isoloop.errors import TargetError
+from isoloop.errors import TargetError, UsageError
 from isoloop_hil.cli import main
 from isoloop_hil.console import ON, RigPort
 from isoloop_hil.rig_file import load_rig_file
@@ -54,6 +55,15 @@ def test_console_answers_nonsense_with_one_error_and_goes_on(port: RigPort) -> N
         else:
             port._cable.write(line.encode("latin-1") + b"\n")
     assert port.identify().image_id != "-"
+
+
+def test_rig_is_not_taken_for_a_board(empty_rig: LivePair, monkeypatch: pytest.MonkeyPatch) -> None:
+    from isoloop.flash import install, look
+
+    assert look.look_at(empty_rig.port, 1.0).what == look.RIG
+    monkeypatch.setattr(install, "build_package", lambda *_: SimpleNamespace(image_id="0" * 64, size_bytes=0))
+    with pytest.raises(UsageError, match="is a rig's own Pico, not the board in it"):
+        install.flash(empty_rig.port, install.Options())
 
 
 def test_self_test_of_a_whole_rig_is_good(empty_rig_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
