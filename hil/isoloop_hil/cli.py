@@ -102,8 +102,8 @@ def _emulate(file: Path) -> int:
             )
         except OSError as error:
             raise OutputError(f"{file} cannot be written ({error.strerror})") from None
-        print(file, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
+            print(file, flush=True)
             while True:
                 time.sleep(1)
     return EXIT_OK
