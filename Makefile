@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-$(shell printf %s "$(CURDIR)" | cksum | cut -d ' ' -f 1)
 WORKERS ?= 2
 PYTEST_FLAGS ?=
+RIG ?= bench.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long lint coverage images clean
+.PHONY: help setup run test test-long lint coverage images hil clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +39,10 @@ coverage: $(STAMP) ## line coverage of firmware/ under MicroPython, worst module
 images: $(STAMP) ## build the 32-bit interpreter and the Pico's UF2 from pinned sources (compilers: see docs/images.md)
 	@$(BIN)/python -m isoloop.images build
 
+hil: $(STAMP) ## the example tests on a rig: make hil RIG=bench.toml
+	$(BIN)/isoloop-rig test $(RIG)
+	$(BIN)/pytest hil/example/tests --isoloop-target rig:$(RIG)
+
 clean: ## remove what the other targets made, the runs included
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis isoloop-runs
-	find firmware host tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis isoloop-runs isoloop-logs
+	find firmware hil host tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -36,6 +36,18 @@ def firmware_dir() -> Path:
     raise FileNotFoundError(f"no firmware tree: neither {REPOSITORY_DIR / 'firmware'} nor {packaged} holds tcs/")
 
 
+def rig_firmware_dir() -> Path:
+    """The rig's own firmware (holding `main.py`, `rig/`): the checkout's, else the wheel's copy.
+
+    Raises:
+        FileNotFoundError: neither is there, so the installation is broken.
+    """
+    for folder in (REPOSITORY_DIR / "hil" / "firmware", PACKAGE_DIR / "_rig_firmware"):
+        if (folder / "rig").is_dir():
+            return folder
+    raise FileNotFoundError(f"no rig firmware: neither {REPOSITORY_DIR}/hil/firmware nor {PACKAGE_DIR}/_rig_firmware holds rig/")
+
+
 def builtin_names(folder: Path) -> list[str]:
     """Names of the built-in TOML files of a folder (SCENARIOS_DIR or MAPS_DIR), sorted."""
     return sorted(path.stem for path in folder.glob("*.toml"))

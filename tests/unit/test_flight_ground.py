@@ -109,3 +109,20 @@ def test_commands_fly_on_the_32_bit_target_too(tmp_path: Path, target: str) -> N
     quiet = fly(scenario(tmp_path, "", 8), target, tmp_path / "quiet")
     assert summary["alloc_faults"] == quiet["alloc_faults"]
     assert [stage for _, stage, _ in rows(tmp_path / "out")] == ["accepted", "started", "completed"] * 3
+
+
+def test_ground_of_a_lasting_board_goes_on_from_the_counter_of_the_flight_before(monkeypatch, tmp_path) -> None:
+    from isoloop.link.telecommand import Credentials
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    scenario = load_scenario("ms22")
+    credentials = Credentials(b"\xff" * 8)
+    numbers = []
+    for _ in range(2):
+        ground = GroundSegment(scenario, 1, credentials, is_lasting=True)
+        ground.command("ping", ())
+        ground.request("ping", ())
+        numbers += sorted(ground.names)
+        assert ground.uplink(0)
+    assert len(set(numbers)) == 2
+    assert ground.next_number() > 2**20

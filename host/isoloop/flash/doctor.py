@@ -13,7 +13,7 @@ from isoloop.dictionary import load_dictionary
 from isoloop.errors import IsoloopError, UsageError
 from isoloop.flash import bootsel
 from isoloop.flash.board import PromptBoard
-from isoloop.flash.look import BENCH, FLYING, PROMPT, SILENT, Look, candidates, fetch_identity, look_at
+from isoloop.flash.look import BENCH, FLYING, PROMPT, RIG, SILENT, Look, candidates, fetch_identity, look_at
 from isoloop.flash.package import find_mpy_cross
 from isoloop.images import tools
 from isoloop.link.keys import config_dir
@@ -134,6 +134,8 @@ def _behind(port: str) -> Iterator[Finding]:
             yield Finding(port, "image", f"isoloop's, id {facts.image[:8]}", True)
         runs = f"folder {facts.slot}" if facts.slot else "the image's own" if facts.image else "none"
         yield Finding(port, "package", runs, None, "" if facts.slot or facts.image else f"isoloop flash {port}")
+    elif seen.what == RIG:
+        yield Finding(port, "board", "the Pico of a rig", True, "isoloop-rig test FILE.toml")
     elif seen.what == SILENT:
         yield Finding(port, "board", "silent", False, "reset it; a program that says nothing runs there, or none (isoloop flash stops it)")
     else:

@@ -11,7 +11,7 @@ from isoloop.dictionary import load_dictionary
 from isoloop.errors import TargetError, UsageError
 from isoloop.flash.board import MAIN_MARK, Facts, PromptBoard
 from isoloop.flash.calibration import read_calibration
-from isoloop.flash.look import BENCH, FLYING, fetch_identity, look_at, send_to_maintenance
+from isoloop.flash.look import BENCH, FLYING, RIG, fetch_identity, look_at, send_to_maintenance
 from isoloop.flash.package import Package, build_package
 from isoloop.link.keys import key_path, read_key
 from isoloop.link.ports import open_port
@@ -95,6 +95,8 @@ def flash(port: str, options: Options, progress: Progress = lambda line: None) -
     if seen.what == FLYING:
         progress("isoloop flies there: maintenance")
         send_to_maintenance(port, known_key, seen, options.timeout_s * options.patience)
+    elif seen.what == RIG:
+        raise UsageError(f"on {port} is a rig's own Pico, not the board in it: name the board's data port (docs/hil.md)")
     elif seen.what == BENCH:
         progress("the board waits on its bench")
     board = PromptBoard(port, options.patience)

@@ -16,7 +16,7 @@ from isoloop.link.ports import import_serial, open_port
 from isoloop.link.session import GroundLink
 from isoloop.link.telecommand import Credentials
 
-FLYING, BENCH, PROMPT, SILENT, OTHER = "flying", "bench", "prompt", "silent", "other"
+FLYING, BENCH, PROMPT, RIG, SILENT, OTHER = "flying", "bench", "prompt", "rig", "silent", "other"
 LISTEN_S = 2.6
 """Housekeeping comes once a second."""
 _STRUCTURE_PLATFORM = "platform"
@@ -30,7 +30,8 @@ class Look:
     """What was seen.
 
     Attributes:
-        what: FLYING: isoloop's reports come. BENCH: it waits for a host. PROMPT: a MicroPython prompt. OTHER: something else talks. SILENT.
+        what: FLYING: isoloop's reports come. BENCH: it waits for a host. PROMPT: a MicroPython prompt. RIG: a rig's own Pico.
+            OTHER: something else talks. SILENT.
         text: what came, for a person to read.
         platform: fields of the last platform report, by name; empty when none came.
     """
@@ -80,6 +81,8 @@ def look_at(port: str, listen_s: float = LISTEN_S) -> Look:
         return Look(BENCH, text)
     if ">>>" in text:
         return Look(PROMPT, text)
+    if "isoloop rig?" in text:  # in its console's list of what it understands
+        return Look(RIG, text)
     return Look(OTHER if text else SILENT, text)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from isoloop.dictionary import load_dictionary
 from isoloop.flight.schedule import ticks_up
+from isoloop.link.keys import next_counter
 from isoloop.link.telecommand import ACK_ALL, Credentials, Value, build_packet, frame
 from isoloop.schema import Event, Scenario
 
@@ -27,14 +28,19 @@ class _Fault:
 
 
 class GroundSegment:
-    """Uplink and link faults of one flight. Seeded: the same scenario and seed give the same bytes.
+    """Uplink and link faults of one flight. Seeded: the same scenario and seed give the same bytes, a lasting board's counters aside.
 
     Attributes:
         wake_tick: first tick that has something to send up; uplink() is to be asked from it on.
         names: telecommand by packet sequence count.
     """
 
-    def __init__(self, scenario: Scenario, seed: int, credentials: Credentials | None = None) -> None:
+    def __init__(self, scenario: Scenario, seed: int, credentials: Credentials | None = None, *, is_lasting: bool = False) -> None:
+        """
+        Args:
+            credentials: with which it commands; None: those of the unix targets.
+            is_lasting: the board knows the counters of former flights, so they go on from there.
+        """
         self.names: dict[int, str] = {}
         self._budget_bytes = max(1, scenario.link_baud * scenario.tick_ms // 10_000)
         self._dice = np.random.default_rng((seed, _STREAM))
@@ -42,6 +48,7 @@ class GroundSegment:
         self._pending = b""
         self._credentials = credentials or Credentials()
         self._rows = load_dictionary().telecommands_by_name
+        self._is_lasting = is_lasting
         self._number = 0
         self._commands = self._plan(scenario)
         self.wake_tick = self._commands[0][0] if self._commands else _NEVER
@@ -62,13 +69,21 @@ class GroundSegment:
         self._send(name, values, 0)
         self.wake_tick = 0
 
+    def command(self, name: str, values: tuple[Value, ...]) -> int:
+        """Send a telecommand in the next tick with every verification report asked for; returns its sequence count."""
+        self._send(name, values, ACK_ALL)
+        sequence = self._number & 0x3FFF
+        self.names[sequence] = name
+        self.wake_tick = 0
+        return sequence
+
     def received(self, tick: int, data: bytes) -> bytes:
         """What arrives of the bytes that left the board in this tick."""
         return self._through(tick, data) if self._faults else data
 
     def next_number(self) -> int:
         """Counter and sequence count of the next telecommand: they rise in the order of sending."""
-        return self._number + 1
+        return next_counter(self._credentials.board_id) if self._is_lasting else self._number + 1
 
     def _send(self, name: str, values: tuple[Value, ...], acks: int) -> None:
         self._number = self.next_number()

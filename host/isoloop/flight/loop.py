@@ -16,10 +16,10 @@ from isoloop.flight.firmware_record import FirmwareRecord
 from isoloop.flight.ground import GroundSegment
 from isoloop.flight.recorder import Recorder
 from isoloop.flight.records import CalibrationRow, build_nor
-from isoloop.flight.schedule import LOSS_KINDS, NOTICED_KINDS, RESET_CAUSES, first_onset_s, leaks, plant_events, power_cuts
+from isoloop.flight.schedule import LOSS_KINDS, NOTICED_KINDS, RESET_CAUSES, PowerCut, first_onset_s, leaks, plant_events, power_cuts
 from isoloop.flight.summary import RunHead, TruthEnd, build_summary, write_summary
 from isoloop.flight.truth_record import TruthRecord
-from isoloop.link.decoder import EventReport, VerificationReport
+from isoloop.link.decoder import EventReport, Report, VerificationReport
 from isoloop.schema import Scenario
 from isoloop.targets import Target, open_target
 
@@ -91,8 +91,9 @@ def fly(
     pins = open_target(target) if isinstance(target, str) else target
     try:
         identity = pins.identity()
+        ground = ground_for(scenario, seed, pins)
         with Recorder(out_dir, truth_names or ()) as recorder:
-            flight = Flight(scenario, pins, plant, TruthRecord(truth_names or (), leaks(scenario)), recorder, GroundSegment(scenario, seed))
+            flight = Flight(scenario, pins, plant, TruthRecord(truth_names or (), leaks(scenario)), recorder, ground)
             flight.on_event = on_event
             flight.on_progress = on_progress
             flight.speed = speed
@@ -110,6 +111,11 @@ def fly(
     finally:
         pins.close()
     return summary
+
+
+def ground_for(scenario: Scenario, seed: int, target: Target) -> GroundSegment:
+    """The ground of a flight on this target: a chip has an id of its own, a real board a key and a memory of counters as well."""
+    return GroundSegment(scenario, seed, getattr(target, "credentials", None), is_lasting=getattr(target, "keeps_counters", False))
 
 
 def own_plant(scenario: Scenario, seed: int) -> tuple[FlownPlant, Sequence[str]]:
@@ -135,7 +141,9 @@ class Flight:
         self.tick = 0
         self.on_event: OnEvent | None = None
         self.on_progress: OnProgress | None = None
+        self.on_report: Callable[[Report], None] | None = None
         self.speed: float | None = None
+        self._pace: _Pace | None = None
         self._scenario = scenario
         self._target = target
         self._plant = plant
@@ -157,21 +165,37 @@ class Flight:
 
     def run(self) -> None:
         """Fly to the end of the scenario."""
-        ticks = self._scenario.ticks
-        ticks_per_s = 1000 // self._tick_ms
+        self.begin()
+        self.advance(self._scenario.ticks)
+
+    def begin(self) -> None:
+        """Boot; nothing has flown yet."""
         self._truth.begin(self._plant.truth.tolist())
         self._recorder.truth(self._plant.truth.tolist())
         self._target.start(self._nor, RESET_CAUSES["power_on"])
-        pace = None if self.speed is None else _Pace(self.speed, self._tick_ms)
+        self._pace = None if self.speed is None else _Pace(self.speed, self._tick_ms)
+
+    def advance(self, ticks: int) -> None:
+        """Fly until so many ticks are flown."""
+        ticks_per_s = 1000 // self._tick_ms
         while self.tick < ticks:
             second_end = min(ticks, (self.tick // ticks_per_s + 1) * ticks_per_s)
             cut = self._cuts[0].off_tick if self._cuts else ticks
             if self.tick >= cut:
                 self._power_cut()
                 continue
-            self._fly_until(min(second_end, cut), pace)
-            if self.tick % ticks_per_s == 0 or self.tick == ticks:
+            self._fly_until(min(second_end, cut), self._pace)
+            if self.tick % ticks_per_s == 0 or self.tick == self._scenario.ticks:
                 self._second()
+
+    @property
+    def truth_now(self) -> npt.NDArray[np.float64]:
+        """The plant's truth after the last tick."""
+        return self._plant.truth
+
+    def cut_power(self, off_ticks: int, reset_cause: int) -> None:
+        """Cut it before the next tick, for so long."""
+        self._cuts.insert(0, PowerCut(self.tick, self.tick + off_ticks, reset_cause))
 
     def summary(self, head: RunHead, is_complete: bool) -> dict[str, Any]:
         """Of the flight so far."""
@@ -213,6 +237,8 @@ class Flight:
     def _downlink(self, data: bytes) -> None:
         for report in self._recorder.downlink(self._ground.received(self.tick, data)):
             self._said.take(report)
+            if self.on_report is not None:
+                self.on_report(report)
             self._boxes.take(report, self.tick * self._tick_ms)
             if isinstance(report, VerificationReport):
                 self._recorder.command(report, self._ground.names.get(report.sequence, ""))

@@ -117,6 +117,15 @@ class Recorder:
         except OSError as error:
             fail(self._folder, error)
 
+    def flush(self) -> None:
+        """What was recorded so far stands in the files, whatever becomes of this process."""
+        try:
+            for stream in (self._link, self._telemetry, self._events, self._crew, self._truth, self._commands):
+                if stream is not None:
+                    stream.flush()
+        except OSError as error:
+            fail(self._folder, error)
+
     def _event_row(self, report: EventReport) -> str:
         event = report.event
         return f"{seconds(report.time_ms)},{event.name},{event.severity},{quoted(fields_text(report))},{quoted(event.text)}\n"

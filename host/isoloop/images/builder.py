@@ -14,12 +14,15 @@ from isoloop.images.sources import Source
 from isoloop.images.steps import Progress
 from isoloop.images.store import ImageInfo
 from isoloop.kernels import viper
-from isoloop.paths import firmware_dir
+from isoloop.paths import firmware_dir, rig_firmware_dir
 
-IMAGES = ("unix32", "pico", "unix64cov", "mpy-cross")
+IMAGES = ("unix32", "pico", "unix64cov", "mpy-cross", "rig")
 """Every image there is. `build()` without names makes all but `mpy-cross`, which comes along with any of them."""
 
-DEFAULT_IMAGES = IMAGES[:3]
+DEFAULT_IMAGES = ("unix32", "pico", "unix64cov", "rig")
+
+SAME_BUILD = {"rig": "pico"}
+"""Images that differ from another one in what is frozen alone: they share its objects."""
 
 
 def find(image: str, firmware: Path | None = None) -> Path | None:
@@ -27,7 +30,7 @@ def find(image: str, firmware: Path | None = None) -> Path | None:
 
     Args:
         image: one of IMAGES.
-        firmware: the tree that `pico` must hold; the checkout's (or wheel's) own by default.
+        firmware: the tree that `pico` or `rig` must hold; the checkout's (or wheel's) own by default.
     """
     found = info(image, firmware)
     return None if found is None else found.path
@@ -47,7 +50,7 @@ def refresh(image: str, firmware: Path | None = None) -> Path | None:
         ImageError: the firmware does not compile, or a tool has gone missing.
     """
     key = _Key(image, firmware)
-    if store.load(image, key.image_id) is None and not recipes.is_finished(image, key.base):
+    if store.load(image, key.image_id) is None and not recipes.is_finished(SAME_BUILD.get(image, image), key.base):
         return None
     return build([image], firmware=firmware)[image].path
 
@@ -87,10 +90,10 @@ class _Key:
             raise ImageError(f"no image is called {image!r}: there are {', '.join(IMAGES)}")
         self.sources: list[Source] = [sources.micropython()]
         self.firmware: Path | None = None
-        identity = [image, PATCHES_SHA256, file_sha256(Path(recipes.__file__))]
-        if image == "pico":
+        identity = [SAME_BUILD.get(image, image), PATCHES_SHA256, file_sha256(Path(recipes.__file__))]
+        if image in ("pico", "rig"):
             self.sources += [sources.pico_sdk(), sources.tinyusb()]
-            self.firmware = firmware or firmware_dir()
+            self.firmware = firmware or (firmware_dir() if image == "pico" else rig_firmware_dir())
         self.base = text_sha256(*identity, *(source.identity for source in self.sources))
         self.image_id = self.base
         if self.firmware is not None:
@@ -114,7 +117,7 @@ def _build_one(image: str, key: _Key, progress: Progress) -> None:
     compiler = "gcc"
     if image == "mpy-cross":
         made = recipes.make_mpy_cross(shop)
-    elif image == "pico":
+    elif image in ("pico", "rig"):
         shop.pico_sdk = sources.packaged_tree(key.sources[1], "usr/src/pico-sdk", log)
         shop.tinyusb = sources.packaged_tree(key.sources[2], "usr/src/tinyusb", log)
         made = recipes.make_pico(shop)

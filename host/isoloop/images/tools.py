@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from isoloop.images.errors import ImageError
 from isoloop.images.steps import clean_environment
 
-_UNIX, _PICO = ("unix32", "unix64cov", "mpy-cross"), ("pico",)
+_UNIX, _PICO = ("unix32", "unix64cov", "mpy-cross"), ("pico", "rig")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.metadata import entry_points
 from typing import Any, NamedTuple, Protocol
 
 from isoloop.errors import UsageError
@@ -113,6 +114,17 @@ def _open_serial(place: str, hang_s: float) -> Target:
     return SerialTarget(place, max(hang_s, SERIAL_HANG_S))
 
 
+PLACED_TARGETS = "isoloop.targets"
+"""Entry points of other packages: `NAME = "module:function"` opens `NAME:PLACE`. The rig's is one, so nothing here knows of rigs."""
+
+
+def _open_placed(kind: str, place: str) -> Target | None:
+    for point in entry_points(group=PLACED_TARGETS, name=kind):
+        opened: Target = point.load()(place)
+        return opened
+    return None
+
+
 OPENERS: dict[str, Callable[[int | None, float], Target]] = {"unix": _open_unix, "unix32": _open_unix32, "pico": _open_pico}
 """Targets by name."""
 
@@ -131,6 +143,8 @@ def open_target(name: str, core: int | None = None, hang_s: float = HANG_S) -> T
     kind, mark, place = name.partition(":")
     if mark and kind == SERIAL:
         return _open_serial(place, hang_s)
+    if mark and (placed := _open_placed(kind, place)) is not None:
+        return placed
     if name not in OPENERS:
-        raise UsageError(f"there is no target '{name}'; there is {', '.join([*OPENERS, f'{SERIAL}:PORT'])}")
+        raise UsageError(f"there is no target '{name}'; there is {', '.join([*OPENERS, f'{SERIAL}:PORT', 'rig:FILE.toml'])}")
     return OPENERS[name](core, hang_s)

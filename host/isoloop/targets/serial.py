@@ -16,14 +16,13 @@ from isoloop import __version__, images
 from isoloop.dictionary import load_dictionary
 from isoloop.errors import TargetError, UsageError
 from isoloop.link.decoder import LinkDecoder
-from isoloop.link.ports import import_serial, open_port
 from isoloop.targets.base import Identity, TickAnswer
+from isoloop.targets.cable import Cable
 from isoloop.targets.nor import ERASE_MS, Nor, NorError
 
 ASK_S = 10.0
 """Longest wait for a board to say what it is; its own reset is in it."""
 _ASK_EVERY_S = 1.5
-_READ_MAX_BYTES = 4096
 _SEEN_MAX_BYTES = 8192
 _TICK, _QUIT, _READY, _DONE, _READ, _PROGRAM, _ERASE, _LAST_WORDS = (ord(letter) for letter in "TQBDRPEX")
 _HEAD = struct.Struct("<8H")
@@ -53,8 +52,7 @@ class SerialTarget:
         self._url = url
         self._hang_s = hang_s
         self._ask_s = ask_s
-        self._error: Any = import_serial().SerialException
-        self._port: Any = open_port(url)
+        self._cable = Cable(url, "port {url} vanished ({reason}): the cable, or a reset of the board; plug it in and run again")
         self._is_flying = False
         self._identity: Identity | None = None
         self._nor = Nor()
@@ -68,7 +66,7 @@ class SerialTarget:
         self._nor = nor
         self._reset_cause = reset_cause
         self._data = b""
-        self._write(b"\nisoloop bench go\n")
+        self._cable.write(b"\nisoloop bench go\n")
         self._is_flying = True
         self._skip_to_first_frame()
         self._serve(_READY, "at boot")
@@ -79,7 +77,7 @@ class SerialTarget:
         if not self._is_flying:
             raise TargetError(f"target {self.name} is not running")
         head = _HEAD.pack(_TICK, len(uplink), tick & 0xFFFF, tick >> 16, fresh, self._reset_cause, switches, 0)
-        self._write(head + bytes(counts) + uplink)
+        self._cable.write(head + bytes(counts) + uplink)
         return self._serve(_DONE, f"at tick {tick}")
 
     def stop(self) -> None:
@@ -87,7 +85,7 @@ class SerialTarget:
         if self._is_flying:
             self._is_flying = False
             with contextlib.suppress(TargetError):
-                self._write(_QUIT_FRAME)
+                self._cable.write(_QUIT_FRAME)
 
     def identity(self) -> Identity:
         """What runs there, by its own word.
@@ -115,10 +113,7 @@ class SerialTarget:
     def close(self) -> None:
         """Leave the board waiting for the next host."""
         self.stop()
-        if self._port is not None:
-            with contextlib.suppress(self._error, OSError):
-                self._port.close()
-            self._port = None
+        self._cable.close()
 
     def _ask(self) -> bytes:
         """The line with which the board greets."""
@@ -128,9 +123,9 @@ class SerialTarget:
         while time.monotonic() < deadline_s:
             if time.monotonic() >= ask_at_s:
                 # The frame gets a board out of the flight of a host that died; one that waits takes it for a blank line.
-                self._write(_QUIT_FRAME + b"\nisoloop bench?\n")
+                self._cable.write(_QUIT_FRAME + b"\nisoloop bench?\n")
                 ask_at_s = time.monotonic() + _ASK_EVERY_S
-            seen = (seen + self._read(0.1))[-_SEEN_MAX_BYTES:]
+            seen = (seen + self._cable.read(0.1))[-_SEEN_MAX_BYTES:]
             for line in seen.split(b"\n")[:-1]:
                 at = line.find(_HELLO)
                 if at >= 0:
@@ -145,7 +140,7 @@ class SerialTarget:
 
     def _settle(self) -> None:
         """Let the answers to further questions pass."""
-        while self._read(0.3):
+        while self._cable.read(0.3):
             pass
 
     def _why_no_answer(self, seen: bytes) -> UsageError | TargetError:
@@ -163,7 +158,7 @@ class SerialTarget:
         while (at := self._data.find(b"isoloop bench begins\r\n")) < 0:
             if time.monotonic() >= deadline_s:
                 self._fail(f"did not begin within {self._hang_s:g} s", self._data)
-            self._data += self._read(0.1)
+            self._data += self._cable.read(0.1)
         self._data = self._data[at + len(b"isoloop bench begins\r\n") :]
 
     def _serve(self, until: int, when: str) -> TickAnswer:
@@ -188,7 +183,7 @@ class SerialTarget:
 
     def _serve_nor(self, kind: int, sector: int, page: int, payload: bytes) -> None:
         if kind == _READ:
-            self._write(self._nor.read(sector, page))
+            self._cable.write(self._nor.read(sector, page))
         elif kind == _PROGRAM:
             self._nor.program(sector, page, payload)
         else:
@@ -198,30 +193,9 @@ class SerialTarget:
     def _fill(self, size: int, when: str) -> None:
         deadline_s = time.monotonic() + self._hang_s
         while len(self._data) < size:
-            self._data += self._read(0.2)
+            self._data += self._cable.read(0.2)
             if time.monotonic() >= deadline_s and len(self._data) < size:
                 self._fail(f"did not answer for {self._hang_s:g} s {when}", self._data)
-
-    def _read(self, wait_s: float) -> bytes:
-        try:
-            self._port.timeout = wait_s
-            data: bytes = self._port.read(1)
-            if data and (more := self._port.in_waiting):
-                data += self._port.read(min(more, _READ_MAX_BYTES))
-        except (self._error, OSError, TypeError) as error:
-            self._gone(error)
-        return data
-
-    def _write(self, data: bytes) -> None:
-        try:
-            self._port.write(data)
-        except (self._error, OSError, TypeError, AttributeError) as error:
-            self._gone(error)
-
-    def _gone(self, error: Exception) -> NoReturn:
-        self._is_flying = False
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TargetError(f"port {self._url} vanished ({reason}): the cable, or a reset of the board; plug it in and run again") from None
 
     def _fail(self, what: str, last_words: bytes = b"") -> NoReturn:
         told = last_words.decode("utf-8", "replace")

@@ -1,0 +1,5 @@
+"""What the rig's Pico runs."""
+
+from rig.console import Console
+
+Console().run()

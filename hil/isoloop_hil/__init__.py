@@ -1,0 +1,1 @@
+"""Hardware in the loop: rigs that play sensors and valves to a real board, and a pytest plugin for tests on any target (docs/hil.md)."""
