@@ -58,7 +58,8 @@ _CONVICTED_UL_S = const(4)  # what those convicted in this round were seen to lo
 _SHUT_BEFORE = const(5)  # segments that were out of service before this round
 _DOUBTFUL = const(6)  # mask: cleared by something weaker than a pressure that holds
 _WAITING = const(7)  # mask: tried enough, and without a pressure not told; the loss of the rest will
-_SIZE = const(8)
+_DOUBTED = const(8)  # mask: cleared so in a round before this one
+_SIZE = const(9)
 
 
 class Findings:
@@ -97,8 +98,14 @@ class Findings:
         w[_SHUT_BEFORE] = self.mask(ST_SEGMENT_STATE_CONVICTED) | self.mask(ST_SEGMENT_STATE_UNDECIDED)
         w[_CONVICTED_UL_S] = 0
         w[_FOUND] = 0
+        w[_DOUBTED] |= w[_DOUBTFUL]
         w[_DOUBTFUL] = 0
         w[_WAITING] = 0
+
+    def forget(self):
+        """The ground has re-armed: no segment was doubted before."""
+        self.words[_DOUBTFUL] = 0
+        self.words[_DOUBTED] = 0
 
     def mask(self, state):
         """Mask of the segments in a ST_SEGMENT_STATE_*."""
@@ -203,7 +210,9 @@ class Findings:
         # Five times open to the loop. A hole of the alarm's size would have taken more than its void; what an eighth of the alarm
         # takes in five times two seconds is too much for it. Or the alarm is explained without it.
         rate = x[tr.IN_RATE_UL_S]
-        is_plain = rate >= _NO_TAKE_UP_UL_S or self.new_convicted() or loss_ul_s * 3 >= rate > 0
+        # One that was cleared so before, and the loss came back: only a loss that goes on without it speaks for it.
+        is_new = not (self.words[_DOUBTED] >> segment) & 1
+        is_plain = (is_new and (rate >= _NO_TAKE_UP_UL_S or self.new_convicted())) or loss_ul_s * 3 >= rate > 0
         most_ul = trial.void_ul * 3 // 2 + max(_MARGIN_UL, max(0, min(_CRACKED_UL_S, rate)) // 8 * 11)
         if is_plain and taken <= most_ul:
             self.judge(segment, ST_SEGMENT_STATE_CLEARED, ST_LOCALISATION_REASON_NO_TAKE_UP, 0, taken)

@@ -164,6 +164,7 @@ class Recovery:
             localisation.segment_state[segment] = ST_SEGMENT_STATE_SUSPECT if is_shut else ST_SEGMENT_STATE_IN_SERVICE
             segment += 1
         localisation.state = ST_LOCALISATION_IDLE
+        localisation.findings.forget()
         w[_SEGMENT] = NO_SEGMENT
         w[_IS_TIGHT] = 0
         w[_LOST_BEFORE_UL] = 0

@@ -254,6 +254,18 @@ def test_localisation_weighs_a_segment_without_a_pressure_by_the_loss_of_the_res
         assert loop.run(limit_s=900) == [REOPENED, state, REOPENED], drain_ul_s
 
 
+def test_localisation_does_not_clear_twice_for_lack_of_take_up():
+    loop = Loop((0, 0, 0), rate_ul_s=8000, blind=2)
+    assert loop.run() == [REOPENED, REOPENED, REOPENED]
+    assert (fi.O_CLEARED, 1, tables.ST_LOCALISATION_REASON_NO_TAKE_UP) in loop.outcomes
+    # The loss came back behind it: all are shut again.
+    loop.opening_permille = [0] * 6
+    loop.drive = [0] * 6
+    loop.pressure_pa = [5000] * 3
+    loop.machine.begin(8000, loop.tick)
+    assert loop.run(limit_s=900) == [REOPENED, UNDECIDED, REOPENED]
+
+
 @pytest.mark.parametrize(("doubtful", "state"), [(0, UNDECIDED), (7, CONVICTED)])
 def test_localisation_shuts_a_segment_that_takes_more_than_its_void(doubtful, state):
     loop = Loop((0, 0, 0))
