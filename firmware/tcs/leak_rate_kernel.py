@@ -58,6 +58,11 @@ def fit_ramp(ring: ptr32, newest: int, first: int, last: int, allow_q4: int, nor
         x >>= 1
         shift += 1
     limit = 100000 << shift
+    # No more than the squares' sum leaves room for: a slope that no loop has.
+    allowed = allow_q4 >> shift
+    x = 0x3FFFFFFF // (last * (last + 1) // 2 * (2 * last + 1) // 3)
+    if allowed > x:
+        allowed = x
     best = 0
     best_m = first
     best_moment = 0
@@ -76,7 +81,7 @@ def fit_ramp(ring: ptr32, newest: int, first: int, last: int, allow_q4: int, nor
         moment += total
         squares += m * m
         if m >= first:
-            x = moment - (allow_q4 >> shift) * squares // 16
+            x = moment - allowed * squares // 16
             x = x // norm[m] * 16 + x % norm[m] * 16 // norm[m]
             if x > best:
                 best = x

@@ -53,11 +53,12 @@ class Memory:
         sensing = app.sensing
         history = app.detector.history
         sums = [(app.detector, "state"), (app.inventory, "state"), (sensing, "state"), (sensing, "vote"), (sensing, "reference")]
+        sums.append((app.watches.pump, "_state"))
         rings = [_Ring(ring) for ring in history.rings]
         held = sums + [(history, "newest"), (history, "filled"), (history, "fresh")] + [(ring, "words") for ring in rings]
         self._block = _gather(held)
         history.rings = tuple([ring.words for ring in rings])
-        stages = (sensing, app.inventory, app.detector, trial)
+        stages = (sensing, app.inventory, app.detector, app.watches.pump, trial)
         self._constant = _gather([(stage, name) for stage in stages for name in _CONSTANTS if hasattr(stage, name)])
         self._spare = array("i", self._block)
         self._third_block = array("i", self._block)

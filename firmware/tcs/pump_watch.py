@@ -93,7 +93,7 @@ class PumpWatch:
         state[IN_P_RAD] = p_rad_pa
         state[IN_P_COMP] = p_comp_pa
         is_new = watch(votes, self._limit_now_pa, state, self._cfg)
-        self.fault = _FAULTS[state[K_FAULT]]
+        self.fault = _FAULTS[state[K_FAULT] & 3]
         self.trip = _REASONS[state[K_TRIP]]
         self.sensor_disagrees = state[K_DISAGREES] > 0
         return is_new > 0
