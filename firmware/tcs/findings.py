@@ -173,18 +173,26 @@ class Findings:
         The segment that takes another trial, else -1.
         """
         least = 0x3FFFFFFF
+        most = 0
         segment = 0
         while segment < SEGMENTS:
             # Those judged already in this comparison stay part of it.
-            if self.trials[segment] and self._found_ul_s[segment] < least:
-                least = self._found_ul_s[segment]
+            if self.trials[segment]:
+                if self._found_ul_s[segment] < least:
+                    least = self._found_ul_s[segment]
+                if self._found_ul_s[segment] > most:
+                    most = self._found_ul_s[segment]
             segment += 1
         w = self.words
         segment = lowest(w[_FOUND])
         w[_FOUND] &= ~(1 << segment)
         excess = self._found_ul_s[segment] - least
         taken = self._trial.taken_ul[segment]
-        if excess >= w[_LIMIT_UL_S]:
+        most -= least
+        # One that loses all of the alarm's rate by itself explains it; what less than half as much says of another one is cooling.
+        if most >= 2 * w[_LIMIT_UL_S] and excess * 2 < most:
+            self.judge(segment, ST_SEGMENT_STATE_CLEARED, ST_LOCALISATION_REASON_HOLDS, excess, taken)
+        elif excess >= w[_LIMIT_UL_S]:
             self.judge(segment, ST_SEGMENT_STATE_CONVICTED, ST_LOCALISATION_REASON_LOSES, excess, taken)
         elif excess * 5 <= w[_LIMIT_UL_S] * 3:
             self.judge(segment, ST_SEGMENT_STATE_CLEARED, ST_LOCALISATION_REASON_HOLDS, excess, taken)

@@ -154,6 +154,13 @@ def test_localisation_clears_what_holds_without_a_trial():
     assert [row[1] for row in loop.outcomes if row[0] == fi.O_TRIAL] == [0]
 
 
+@pytest.mark.req("REQ-LOC-003")
+@pytest.mark.parametrize(("second", "state"), [(60, REOPENED), (100, CONVICTED)])
+def test_localisation_takes_little_beside_what_explains_the_alarm_for_cooling(second, state):
+    loop = Loop((0, 150, second), rate_ul_s=50)
+    assert loop.run(limit_s=900) == [REOPENED, CONVICTED, state]
+
+
 def test_localisation_finds_a_slow_leak_by_comparison():
     loop = Loop((0, 100, 0), rate_ul_s=90)
     assert loop.run() == [REOPENED, CONVICTED, REOPENED]
