@@ -110,6 +110,9 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     i = 0
     known = 0
     unrest = 0
+    part = 125
+    if flowing:
+        part = 31
     due = 0
     if st[I_DUE]:
         st[I_DUE] -= 1
@@ -169,7 +172,8 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                     if t > 20000:
                         t = 20000
                     # Twice what the lead itself corrects by: a line's middle is that much further from its sensor than the sensor lags.
-                    unrest -= (st[I_SLOPE_UL_K + i] >> 4) * t // 31 * cfg[C_LEAD_GAIN]
+                    # Half of it where nothing moves.
+                    unrest -= (st[I_SLOPE_UL_K + i] >> 4) * t // part * cfg[C_LEAD_GAIN]
         i += 1
     if unrest > cfg[C_UNREST_MAX_UL]:
         unrest = cfg[C_UNREST_MAX_UL]

@@ -20,7 +20,7 @@ from tcs.tables import (
 _COUNT_MAX = const(1000000)
 _UNROLL = const(4)
 _WAKE = const(16)  # cycles
-_CONSTANTS = ("_cfg", "_vote_cfg", "_couplings", "_norm", "_allow_q4", "_stiffness_ul_mpa")
+_CONSTANTS = ("_cfg", "_vote_cfg", "_neighbours_cfg", "_couplings", "_norm", "_allow_q4", "_stiffness_ul_mpa")
 
 
 class Memory:
@@ -53,7 +53,7 @@ class Memory:
         sensing = app.sensing
         history = app.detector.history
         sums = [(app.detector, "state"), (app.inventory, "state"), (sensing, "state"), (sensing, "vote"), (sensing, "reference")]
-        sums.append((app.watches.pump, "_state"))
+        sums += [(app.inventory, "_neighbours"), (app.watches.pump, "_state")]
         rings = [_Ring(ring) for ring in history.rings]
         held = sums + [(history, "newest"), (history, "filled"), (history, "fresh")] + [(ring, "words") for ring in rings]
         self._block = _gather(held)

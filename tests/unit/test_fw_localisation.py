@@ -154,7 +154,7 @@ def test_localisation_clears_what_holds_without_a_trial():
     assert [row[1] for row in loop.outcomes if row[0] == fi.O_TRIAL] == [0]
 
 
-@pytest.mark.req("REQ-LOC-003")
+@pytest.mark.req("REQ-LOC-002")
 @pytest.mark.parametrize(("second", "state"), [(60, REOPENED), (100, CONVICTED)])
 def test_localisation_takes_little_beside_what_explains_the_alarm_for_cooling(second, state):
     loop = Loop((0, 150, second), rate_ul_s=50)
