@@ -92,7 +92,8 @@ class Inventory:
             self.disturb(min(_UNREST_MAX_UL, jump_ul))
         if state[I_NEAR_WAIT]:
             state[I_NEAR_WAIT] -= 1
-        elif state[I_STARTED]:
+        elif state[I_STARTED] and flowing:
+            # Without flow nothing carries what the neighbours know: each stays as it was.
             state[I_NEAR_WAIT] = self._near_rest
             gas, bay = sensing.value(_T_GAS), sensing.value(_T_BAY)
             follow(state, I_BEST_MC, I_NEAR_MC, gas, bay, self._neighbours, self._neighbours_cfg)

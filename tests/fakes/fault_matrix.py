@@ -119,8 +119,8 @@ UNTOLD: dict[str, str] = {
     f"gas-0.5/{segment}_{side}-stuck_open": "a loss of gas goes on below cabin pressure as a hole in what would not shut does"
     for segment in SEGMENTS[:3]
     for side in ("in", "out")
-}
-"""Cases that are flown and known not to be safe: nothing that is measured within minutes tells the two apart (docs/fault_matrix.md)."""
+} | {"cabin-3.0/p_cabin-open": "a leak of the cabin shows in the cabin's pressure alone; that its sensor has failed is said"}
+"""Cases that are flown and known not to be safe: nothing that is measured within minutes tells them (docs/fault_matrix.md)."""
 
 PAIRS = 180
 

@@ -40,3 +40,13 @@ def test_no_transient_is_a_leak_in_a_hundred_seeds(name) -> None:
 def test_a_leak_in_the_cold_a_minute_after_boot_is_called_in_six_seconds(seed) -> None:
     first_s = _alarms_s("cold-leak", seed)[0]
     assert ONSET_S < first_s <= ONSET_S + 6.0
+
+
+@pytest.mark.req("REQ-DET-001", "REQ-SAF-002")
+@pytest.mark.parametrize(("temp_c", "hole_mm", "seed"), [(-30.0, 0.323, 5091), (-20.0, 0.304, 5045), (30.0, 0.325, 5180)])
+def test_a_leak_with_the_pump_off_is_no_temperature_sensor_s_fault(temp_c, hole_mm, seed) -> None:
+    stop = PlantEvent(30.0, "pump", {"mode": "off"})
+    leak = PlantEvent(60.0, "leak", {"segment": "rad2", "hole_mm": hole_mm, "ramp_s": 0.0})
+    flight = Flight(PlantConfig.from_preset("soyuz", coolant_temp_c=temp_c), seed, [stop, leak])
+    assert flight.fly(200.0, lambda: True)
+    assert ONSET_S < flight.alarms[0][0] <= ONSET_S + 60.0

@@ -27,9 +27,10 @@ def _cases():
                 yield channel, mode, value
 
 
-def _alarms(seed, channel, mode, value):
+def _alarms(seed, channel, mode, value, pump_off_s=None):
     fields = {"channel": channel, "mode": mode} | ({} if value is None else {"value": value})
-    flight = Flight(PlantConfig.from_preset("soyuz"), seed, [PlantEvent(120.0, "sensor", fields)])
+    stop = [] if pump_off_s is None else [PlantEvent(pump_off_s, "pump", {"mode": "off"})]
+    flight = Flight(PlantConfig.from_preset("soyuz"), seed, [*stop, PlantEvent(120.0, "sensor", fields)])
     flight.fly(1500.0, lambda: False)
     return flight.alarms
 
@@ -39,6 +40,7 @@ def _alarms(seed, channel, mode, value):
 def test_no_single_channel_isolates(channel, mode, value) -> None:
     for seed in (1, 2):
         assert not _alarms(seed, channel, mode, value), seed
+    assert not _alarms(1, channel, mode, value, pump_off_s=100.0)
 
 
 @pytest.mark.long
@@ -47,6 +49,7 @@ def test_no_single_channel_isolates(channel, mode, value) -> None:
 def test_no_single_channel_isolates_in_any_mode(channel, mode, value) -> None:
     for seed in range(1, 7):
         assert not _alarms(seed, channel, mode, value), seed
+        assert not _alarms(seed, channel, mode, value, pump_off_s=100.0), seed
 
 
 @pytest.mark.req("REQ-SAF-002", "REQ-DET-001")

@@ -121,7 +121,7 @@ def chain() -> SimpleNamespace:
                     inventory[i_unrest] = max(inventory[i_unrest], min(unrest_max, jump_ul))
                 if inventory[i_near_wait]:
                     inventory[i_near_wait] -= 1
-                elif inventory[i_started]:
+                elif inventory[i_started] and flowing:
                     inventory[i_near_wait] = near_rest
                     gas, bay = sensing[8 * stride + value], sensing[14 * stride + value]
                     follow(inventory, i_best, i_near_mc, gas, bay, neighbours, neighbours_cfg)
