@@ -331,6 +331,7 @@ class App:
         bypass = valves.position[BYPASS]
         if bypass != self._bypass:
             if self._bypass >= 0:
+                self.leak_rate.hold(self.inventory.unrest_ul())
                 self.inventory.disturb(_BYPASS_UL)
             self._bypass = bypass
 

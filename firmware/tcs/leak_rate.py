@@ -54,6 +54,7 @@ class LeakRate:
         self._onset_ul = 0
         self._turn = 0
         self._is_open = False  # still refining
+        self._unrest_ul = -1  # held, or -1: the inventory's own
         self._remainder_ul = 0
 
     def begin(self, detector, sensing, inventory, tick):
@@ -62,6 +63,7 @@ class LeakRate:
         self.pressure_pa = self._pressure_at_hole(sensing)
         self._onset_ul = inventory.inventory_ul
         self._is_open = True
+        self._unrest_ul = -1
         self._turn = 0
         level = 0
         while level < _LEVELS:
@@ -72,6 +74,11 @@ class LeakRate:
         if not self._choose(detector, inventory):
             self._take_mean(detector, (tick - detector.onset_tick) // self._ticks_per_base)
         self.lost_ul = max(0, self._onset_ul - inventory.inventory_ul)
+
+    def hold(self, unrest_ul):
+        """Something is done to the loop that temperatures will show later than this estimate ends: its unrest stands as it is."""
+        if self._unrest_ul < 0:
+            self._unrest_ul = unrest_ul
 
     def close(self):
         """A valve has shut, or the pump is off: the rate stands as it is."""
@@ -140,7 +147,7 @@ class LeakRate:
         if rate_q4 <= 0:
             return False
         half_q4 = self._deviation_q4[level] * _HALF_PERCENT // 100
-        unrest = inventory.unrest_ul() - _CALM_UL
+        unrest = (inventory.unrest_ul() if self._unrest_ul < 0 else self._unrest_ul) - _CALM_UL
         if unrest > 0:
             half_q4 += unrest * 160 // (self._samples[level] * detector.history.periods[level])
         high_q4 = rate_q4 + half_q4

@@ -121,6 +121,14 @@ def test_burst_switches_the_pump_off_within_a_second(flown: Any) -> None:
     assert off_s[0] - summary["truth"]["leak"]["onset_s"] <= 1.0
 
 
+@pytest.mark.req("REQ-DET-001")
+def test_rate_of_ms22_stands_within_a_third_when_its_segment_has_shut(flown: Any) -> None:
+    verdict = flown("ms22")[0]["verdict"]
+    low, high = verdict["rate_ml_s_ci95"]
+    assert low <= 6.0 <= high
+    assert high - low < 2 / 3 * verdict["rate_ml_s"]
+
+
 @pytest.mark.long
 @pytest.mark.req("REQ-CLI-007", "REQ-PRF-002")
 def test_day_in_orbit_meets_every_expectation_within_its_wall_time(tmp_path: Path) -> None:
