@@ -41,10 +41,7 @@ W_NEAR = const(12)
 W_CABIN = const(15)
 S_MEAN = const(17)
 S_NEW = const(53)
-S_EXCESS_UL = const(50)
-S_THRESHOLD_UL = const(51)
-S_STRIDE = const(56)
-D_STAGE = const(40)
+D_PERMILLE = const(17)
 STAGES = const(8)
 # leak_rate_kernel
 RING = const(256)
@@ -183,13 +180,9 @@ def report(hk: ptr32, values: ptr32, votes: ptr32, bank: ptr32, position: ptr32)
         hk[HK_P_COMP_A_PA + V_REF] = x * 3300 // NOMINAL_V_REF_COUNTS
     i = 0
     while i < STAGES:
-        x = 0
-        at = D_STAGE + i * S_STRIDE
-        threshold = bank[at + S_THRESHOLD_UL]
-        if threshold > 0:
-            x = bank[at + S_EXCESS_UL] * 1000 // threshold
-            if x > 65534:
-                x = 65534
+        x = bank[D_PERMILLE + i]
+        if x > 65534:
+            x = 65534
         hk[HK_STAT_0_PERMILLE + i] = x
         i += 1
     i = 0

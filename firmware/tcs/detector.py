@@ -109,9 +109,7 @@ class Detector:
 
     def statistic_permille(self, stage):
         """A stage's statistic as permille of its threshold."""
-        at = dk.D_STAGE + stage * dk.S_STRIDE
-        threshold = self.state[at + dk.S_THRESHOLD_UL]
-        return min(65534, self.state[at + dk.S_EXCESS_UL] * 1000 // threshold) if threshold > 0 else 0
+        return min(65534, self.state[dk.D_PERMILLE + stage])
 
     def reference_ul(self):
         """Inventory before the excursion of the stage that called the leak; for a call by the fit, of the quickest."""

@@ -189,12 +189,12 @@ class Findings:
         excess = self._found_ul_s[segment] - least
         taken = self._trial.taken_ul[segment]
         most -= least
+        limit = w[_LIMIT_UL_S]
         # One that loses all of the alarm's rate by itself explains it; what less than half as much says of another one is cooling.
-        if most >= 2 * w[_LIMIT_UL_S] and excess * 2 < most:
-            self.judge(segment, ST_SEGMENT_STATE_CLEARED, ST_LOCALISATION_REASON_HOLDS, excess, taken)
-        elif excess >= w[_LIMIT_UL_S]:
+        is_explained = most >= 2 * limit and excess * 2 < most
+        if excess >= limit and not is_explained:
             self.judge(segment, ST_SEGMENT_STATE_CONVICTED, ST_LOCALISATION_REASON_LOSES, excess, taken)
-        elif excess * 5 <= w[_LIMIT_UL_S] * 3:
+        elif is_explained or excess * 5 <= limit * 3:
             self.judge(segment, ST_SEGMENT_STATE_CLEARED, ST_LOCALISATION_REASON_HOLDS, excess, taken)
         else:
             self._again(segment, ST_LOCALISATION_REASON_UNCLEAR)

@@ -8,7 +8,7 @@ from tcs import coolant_tables
 from tcs import inventory_kernel as ik
 from tcs import neighbours_kernel as nk
 from tcs.carry_kernel import temperatures
-from tcs.inventory_kernel import I_BEST_MC, I_INVENTORY_UL, I_NEAR, I_NEAR_MC, I_NEAR_WAIT, I_STARTED, account
+from tcs.inventory_kernel import I_BEST_MC, I_DUE, I_INVENTORY_UL, I_NEAR, I_NEAR_MC, I_STARTED, account
 from tcs.neighbours_kernel import follow
 from tcs.tables import (
     P_COOLANT,
@@ -41,11 +41,10 @@ _SMOOTH_MS = const(3000)
 _WIDE_MS = const(60000)  # a wide code is passed in about that time
 _UNREST_MS = const(600000)
 _UNREST_MAX_UL = const(400000)
-_DUE_MS = const(500)
+_DUE_MS = const(500)  # a period: how often the leads' changes are looked at, and the neighbours followed
 _RATE_MS = const(60000)
 _PROFILE_MS = const(200000)  # about the time that a radiator's content takes to pass
 # Neighbours (docs/inventory.md): from the return's sensor to the compensator, the bay's cold plates beside its sensor's lag, a line.
-_NEAR_MS = const(500)  # how often they are followed
 _RETURN_MS = const(60000)
 _BAY_MS = const(50000)
 _LINE_MS = const(100000)
@@ -68,9 +67,7 @@ class Inventory:
         self.inventory_ul = UNKNOWN
         self._cfg = _config(params)
         self._neighbours = array("i", bytes(4 * nk.N_SIZE))
-        near_ticks = max(1, _NEAR_MS // params[P_TICK_MS])
-        self._neighbours_cfg = _neighbours(params, near_ticks * params[P_TICK_MS])
-        self._near_rest = near_ticks - 1
+        self._neighbours_cfg = _neighbours(params)
         self.density_kg_m3 = coolant_tables.DENSITY_20_KG_M3[params[P_COOLANT]]
 
     def update(self, sensing, connected, flowing, trusted):
@@ -90,11 +87,8 @@ class Inventory:
         if jump_ul:
             # Every value has just moved, or seems to have: whichever it was, the leads take minutes to forget it.
             self.disturb(min(_UNREST_MAX_UL, jump_ul))
-        if state[I_NEAR_WAIT]:
-            state[I_NEAR_WAIT] -= 1
-        elif state[I_STARTED] and flowing:
+        if state[I_DUE] == 0 and flowing and state[I_STARTED]:
             # Without flow nothing carries what the neighbours know: each stays as it was.
-            state[I_NEAR_WAIT] = self._near_rest
             gas, bay = sensing.value(_T_GAS), sensing.value(_T_BAY)
             follow(state, I_BEST_MC, I_NEAR_MC, gas, bay, self._neighbours, self._neighbours_cfg)
             state[I_NEAR] = 1
@@ -142,7 +136,7 @@ def _config(params):
     cfg[ik.C_VOLUME_ML + ik.T_RAD1 + 1] = params[P_VOLUME_RAD2_ML]
     cfg[ik.C_VOLUME_ML + ik.T_RAD1 + 2] = params[P_VOLUME_RAD3_ML]
     cfg[ik.C_LEAD_GAIN] = _LEAD_GAIN
-    due_ticks = max(1, _DUE_MS // params[P_TICK_MS])
+    due_ticks = _due_ticks(params)
     cfg[ik.C_DUE_TICKS] = due_ticks - 1
     cfg[ik.C_RATE_PERIODS] = _RATE_MS // (due_ticks * params[P_TICK_MS])
     cfg[ik.C_UNREST_TICKS] = _UNREST_MS // params[P_TICK_MS]
@@ -165,7 +159,12 @@ def _config(params):
     return cfg
 
 
-def _neighbours(params, period_ms):
+def _due_ticks(params):
+    return max(1, _DUE_MS // params[P_TICK_MS])
+
+
+def _neighbours(params):
+    period_ms = _due_ticks(params) * params[P_TICK_MS]
     cfg = array("i", bytes(4 * nk.NC_SIZE))
     cfg[nk.NC_RETURN_PERIODS] = _RETURN_MS // period_ms
     cfg[nk.NC_WALL_PERIODS] = params[P_T_COUPLE_MS] // period_ms

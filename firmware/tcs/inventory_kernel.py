@@ -29,7 +29,7 @@ I_SENSITIVITY_UL_KPA = const(5)  # V / p
 I_MASK = const(6)  # data and configuration that the last value rested on
 I_GAS_LOW_Q6 = const(7)  # low-passed gas volume: h is what V is off it
 I_STARTED = const(8)
-I_NEAR_WAIT = const(9)  # ticks until the neighbours are followed again
+I_DUE = const(9)  # ticks until the leads' changes are looked at again, and the neighbours followed
 I_TEMP_MC = const(10)  # x6: in; milli-degC or UNKNOWN
 I_LOW_Q8 = const(16)  # x6: low-passed, for the sensor's lag
 I_BEST_MC = const(22)  # x6: lag-corrected or substituted
@@ -52,13 +52,14 @@ I_GAS_LAGGED_Q6 = const(73)  # h as the gas's sensor shows it
 I_GAS_SMOOTH_Q6 = const(74)  # that, smoothed as the temperatures are
 I_GAS_LEAD_Q6 = const(75)  # and what its lead is taken against
 I_NEAR_MC = const(76)  # x3: gas, supply, return as their neighbours show them (neighbours_kernel)
-I_DUE = const(79)  # ticks until the leads' changes are looked at again
-I_SIZE = const(80)
+I_SIZE = const(79)
 
 # status
 WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
 WIDE_MC = const(110)
 LEAD_NOISE_MC = const(4)  # three deviations of a lead, before its gain
+PART_FLOWING = const(31)  # of slope / 16 in uL/K times mK: 62.5 would be what a lead corrects by
+PART_STILL = const(125)
 S_OK = const(0)
 S_BOTTOMED = const(1)  # no gas volume left to give: pressure says nothing about the volume
 S_OVER_RANGE = const(2)  # hot stop: liquid-full
@@ -110,9 +111,9 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     i = 0
     known = 0
     unrest = 0
-    part = 125
+    part = PART_STILL
     if flowing:
-        part = 31
+        part = PART_FLOWING
     due = 0
     if st[I_DUE]:
         st[I_DUE] -= 1
@@ -171,8 +172,8 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 if t > 0:
                     if t > 20000:
                         t = 20000
-                    # Twice what the lead itself corrects by: a line's middle is that much further from its sensor than the sensor lags.
-                    # Half of it where nothing moves.
+                    # What the lead itself corrects by, twice with flow: a line's middle is that much further from its sensor than the
+                    # sensor lags. Half where nothing moves.
                     unrest -= (st[I_SLOPE_UL_K + i] >> 4) * t // part * cfg[C_LEAD_GAIN]
         i += 1
     if unrest > cfg[C_UNREST_MAX_UL]:

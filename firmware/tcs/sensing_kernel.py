@@ -114,18 +114,7 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
             st[s + ST_RAW] = raw
             st[s + ST_SEEN_TICK] = now_tick
             present += 1
-            rough_limit = cfg[c + CFG_ROUGH_Q8]
-            rough = 0
-            if rough_limit:
-                j = step - st[s + ST_STEP]
-                if j < 0:
-                    j = 0 - j
-                if j > 255:
-                    j = 255
-                rough = st[s + ST_ROUGH_Q8]
-                rough += ((j << 8) - rough) >> 5
-                st[s + ST_ROUGH_Q8] = rough
-                st[s + ST_STEP] = step
+            signed = step
             if step < 0:
                 step = 0 - step
             same = 0
@@ -135,7 +124,18 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
                 if same < 1000000:
                     same += 1
             st[s + ST_SAME] = same
+            rough = 0
+            rough_limit = cfg[c + CFG_ROUGH_Q8]
             if rough_limit:
+                j = signed - st[s + ST_STEP]
+                if j < 0:
+                    j = 0 - j
+                if j > 255:
+                    j = 255
+                rough = st[s + ST_ROUGH_Q8]
+                rough += ((j << 8) - rough) >> 5
+                st[s + ST_ROUGH_Q8] = rough
+                st[s + ST_STEP] = signed
                 if step > cfg[c + CFG_COHERENT_COUNTS] and st[s + ST_GOOD] > 0:
                     coherent += 1
             # Converter correction: piecewise linear, measured -> ideal.
@@ -150,11 +150,11 @@ def sense(counts: ptr16, fresh: int, now_tick: int, st: ptr32, cfg: ptr32) -> in
                 st[s + ST_SEGMENT] = j - CFG_ADC
                 width = cfg[j]
                 ideal = cfg[j + 1]
-            step_in = raw - width
+            past = raw - width
             width = ideal - width
             ideal = cfg[j + ADC_POINTS]
             if width > 0:
-                ideal += step_in * (cfg[j + ADC_POINTS + 1] - ideal) // width
+                ideal += past * (cfg[j + ADC_POINTS + 1] - ideal) // width
 
             width = ((raw >> 4) & 1023) - 512
             if width > -4:

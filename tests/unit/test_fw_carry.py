@@ -22,7 +22,7 @@ NAMES = {
     pk: ("V_EXCLUDED", "V_MEMBERS", "V_OFFSET_Q8", "R_VALUE", "UNKNOWN"),
     ik: ("I_INVENTORY_UL", "I_TEMP_MC", "I_BEST_MC", "I_WIDE", "I_NEAR_MC", "SLOTS", "UNKNOWN"),
     dk: ("W_INVENTORY", "W_PRESSURE", "W_TEMP", "W_V_REF", "W_REFERENCE", "W_NEAR", "W_CABIN", "S_MEAN", "S_NEW",
-         "S_EXCESS_UL", "S_THRESHOLD_UL", "S_STRIDE", "D_STAGE", "STAGES", "UNKNOWN"),
+         "D_PERMILLE", "STAGES", "UNKNOWN"),
     lk: ("RING",),
     tr: ("IN_P_RAD_PA", "IN_TEMP_MC", "IN_SHUT", "IN_OPEN", "IN_LEFT", "IN_FAILED"),
     vb: ("OPEN", "CLOSED"),
@@ -100,8 +100,7 @@ def test_carry_report_shows_a_sensor_that_is_voted_out_and_statistics_of_stages_
     votes[pk.V_EXCLUDED] = 2 | 4
     bank = array("i", [0] * dk.D_SIZE)
     for stage in range(dk.STAGES - 1):
-        bank[dk.D_STAGE + stage * dk.S_STRIDE + dk.S_THRESHOLD_UL] = 1000
-        bank[dk.D_STAGE + stage * dk.S_STRIDE + dk.S_EXCESS_UL] = 10**stage
+        bank[dk.D_PERMILLE + stage] = 10**stage
     hk = array("i", [0] * tables.HK_COUNT)
     ck.report(hk, values, votes, bank, array("i", range(7)))
     first = tables.HK_P_COMP_A_PA

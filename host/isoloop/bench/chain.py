@@ -55,11 +55,11 @@ def chain() -> SimpleNamespace:
     unrest_max = firmware("tcs.inventory")._UNREST_MAX_UL
     v_pressure, v_spread = pk.V_PRESSURE, pk.V_SPREAD_Q8
     i_near, i_near_mc, i_started, i_best = ik.I_NEAR, ik.I_NEAR_MC, ik.I_STARTED, ik.I_BEST_MC
-    i_near_wait, near_rest = ik.I_NEAR_WAIT, firmware("tcs.inventory")._NEAR_MS // 100 - 1  # of 100 ms ticks
+    i_due = ik.I_DUE
     stride, value, v_count = sk.ST_STRIDE, sk.ST_VALUE, pk.V_COUNT
     i_inventory, i_sensitivity, ok = ik.I_INVENTORY_UL, ik.I_SENSITIVITY_UL_KPA, ik.S_OK
     i_unrest, i_wide_ul = ik.I_UNREST_UL, ik.I_WIDE_UL
-    d_epoch, d_stage, s_stride, s_excess, s_threshold = dk.D_EPOCH, dk.D_STAGE, dk.S_STRIDE, dk.S_EXCESS_UL, dk.S_THRESHOLD_UL
+    d_epoch, d_stage, s_stride, d_permille = dk.D_EPOCH, dk.D_STAGE, dk.S_STRIDE, dk.D_PERMILLE
     coherent = sk.ST_COHERENT
     noise_size, noise_rows, noise_row = L.NOISE_ROWS * L.NOISE_COLUMNS, L.NOISE_ROWS, L.NOISE_ROW
     tick_at, tick_s, offset0, channels = L.TICK, L.P_TICK_S, L.P_OFFSET0, L.CHANNELS
@@ -119,10 +119,7 @@ def chain() -> SimpleNamespace:
                 jump_ul = carry_temperatures(sensing, inventory)
                 if jump_ul > 0:
                     inventory[i_unrest] = max(inventory[i_unrest], min(unrest_max, jump_ul))
-                if inventory[i_near_wait]:
-                    inventory[i_near_wait] -= 1
-                elif inventory[i_started] and flowing:
-                    inventory[i_near_wait] = near_rest
+                if inventory[i_due] == 0 and inventory[i_started] and flowing:
                     gas, bay = sensing[8 * stride + value], sensing[14 * stride + value]
                     follow(inventory, i_best, i_near_mc, gas, bay, neighbours, neighbours_cfg)
                     inventory[i_near] = 1
@@ -159,15 +156,13 @@ def chain() -> SimpleNamespace:
                         judge = 1
                     row = x[X_CAUSE]
                     for j in range(STAGES):
-                        at = d_stage + j * s_stride
-                        if bank[at + s_threshold] > 0:
-                            ratio = bank[at + s_excess] * 1000 // bank[at + s_threshold]
-                            if ratio > peaks[row, j] and tick >= cfg[C_SKIP_TICKS]:
-                                peaks[row, j] = ratio
-                            if ratio >= cfg[C_GATE]:
-                                for level in range(LEVELS):
-                                    if fresh[level] and 2 * level <= j < 2 * level + GATE_STAGES:
-                                        judge = 1
+                        ratio = bank[d_permille + j]
+                        if ratio > peaks[row, j] and tick >= cfg[C_SKIP_TICKS]:
+                            peaks[row, j] = ratio
+                        if ratio >= cfg[C_GATE]:
+                            for level in range(LEVELS):
+                                if fresh[level] and 2 * level <= j < 2 * level + GATE_STAGES:
+                                    judge = 1
                     x[X_VERDICT] = 0
             x[X_JUDGE] = judge
             # The plant's next tick.
