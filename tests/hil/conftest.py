@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from isoloop import images
 from isoloop.errors import TargetError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fakes.built_images import need
 
 if TYPE_CHECKING:
     from isoloop_hil.emulated.pair import LivePair
@@ -23,13 +27,7 @@ def _need(image: str) -> Path:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(error))
-    path = images.refresh(image)
-    if path is None:
-        told = f"image {image} is not built or not up to date: make images"
-        if os.environ.get("CI") == "true":
-            pytest.fail(told)
-        pytest.skip(told)
-    return path
+    return need(image)
 
 
 @pytest.fixture(scope="session")
