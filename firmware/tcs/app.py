@@ -7,6 +7,7 @@ from micropython import const, heap_lock, heap_unlock
 from tcs import inventory_kernel as ik
 from tcs import sensing_kernel as sk
 from tcs.black_box import BlackBox
+from tcs.carry_kernel import flows
 from tcs.crew import Crew
 from tcs.data_path import TRUSTED, DataPath
 from tcs.detector import Detector
@@ -41,6 +42,7 @@ from tcs.tables import (
     EV_VALVE_FAULT,
     P_CLEAR_MS,
     P_HEAD_PUMP_PA,
+    P_HEAD_RAD_PA,
     P_LINK_BAUD,
     P_TICK_MS,
     ST_LEAK_CLASS_COOLANT_LEAK,
@@ -55,7 +57,6 @@ from tcs.telemetry import Telemetry
 from tcs.valves import BYPASS, Valves
 from tcs.watches import Watches
 
-_P_PUMP = const(3)
 _P_RAD1 = const(4)
 _P_CABIN = const(7)
 _PUMP_BIT = const(0x4000)
@@ -172,7 +173,9 @@ class App:
             self._report_channels(changed, trusted)
         if trusted and diagnosis.is_watching:
             diagnosis.watch_channels(sensing)
-        flowing = self._is_flowing() if isolation.pump_on and connected else 0
+        flowing = 0
+        if isolation.pump_on and connected:
+            flowing = flows(sensing.reference, sensing.p_comp_pa, self.params[P_HEAD_PUMP_PA], self.params[P_HEAD_RAD_PA])
         status = inventory.update(sensing, connected, flowing, trusted)
         if status != self._inventory_status:
             self._report_inventory(status)
@@ -260,14 +263,6 @@ class App:
         self.recovery.lost_before_ul += self.leak_rate.lost_ul
         self.leak_rate.lost_ul = 0
         self.detector.rearm()
-
-    def _is_flowing(self):
-        """With the pump on: 1 while, as far as its sensor can tell, it makes head."""
-        p_pump = self.sensing.state[_P_PUMP * sk.ST_STRIDE + sk.ST_VALUE]
-        p_comp = self.sensing.p_comp_pa
-        if p_pump == UNKNOWN or p_comp == UNKNOWN:
-            return 1
-        return 1 if (p_pump - p_comp) * 3 > self.params[P_HEAD_PUMP_PA] else 0
 
     def _isolate(self, is_leak, trusted, tick):
         """True when the alarm is no news: shutting radiators does not help against it, and a second leak must not hide behind it."""

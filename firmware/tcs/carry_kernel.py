@@ -86,6 +86,30 @@ def heads(values: ptr32, connected: int, ref: ptr32) -> int:
 
 
 @micropython.native
+def flows(ref: ptr32, p_comp: int, head_pump_pa: int, head_rad_pa: int) -> int:
+    """Of a pump that is on: 1 while pump discharge and connected radiators stand above the compensator by a third of their rated heads.
+
+    ref: as `heads` left it. The majority of the sensors that are known; even votes, or none, leave it with the pump that is on.
+    """
+    votes = 0
+    if p_comp != UNKNOWN:
+        limit = head_pump_pa
+        i = 0
+        while i < 4:
+            x = ref[R_VALUE + i]
+            if x != UNKNOWN and limit > 0:
+                if (x - p_comp) * 3 > limit:
+                    votes += 1
+                else:
+                    votes -= 1
+            limit = head_rad_pa
+            i += 1
+    if votes < 0:
+        return 0
+    return 1
+
+
+@micropython.native
 def temperatures(values: ptr32, st: ptr32) -> int:
     """Sensing -> inputs of the inventory. Returns what a jump of the supply may have feigned, uL; 0 when there was none."""
     i = 0

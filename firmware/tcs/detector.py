@@ -185,9 +185,11 @@ class Detector:
         verdict = ST_VERDICT_SUSPECT if self.top_permille >= self._suspect_permille else ST_VERDICT_OK
         stage = 0
         state = self.state
+        unrest_ul = inventory.unrest_ul() - dk.QUICK_UNREST_UL
         while self.top_permille >= 1000 and stage < dk.STAGES:
             at = dk.D_STAGE + stage * dk.S_STRIDE
-            threshold = state[at + dk.S_THRESHOLD_UL]
+            # A slow stage's may be minutes old: what has begun since counts too.
+            threshold = max(state[at + dk.S_THRESHOLD_UL], unrest_ul)
             if threshold > 0 and state[at + dk.S_EXCESS_UL] >= threshold:
                 if self._stands(stage, threshold, sensing, inventory):
                     self._call(stage, min(0xFFFFFF, state[at + dk.S_BLOCKS] * BLOCKS[stage]), at, tick)

@@ -4,6 +4,8 @@ from array import array
 
 from tcs import detector_kernel as dk
 from tcs.tables import (
+    P_GAS_NOMINAL_ML,
+    P_GAS_PV_MJ,
     P_NOISE_MAX_PERMILLE,
     P_P_NOISE_PA,
     P_STAGE_0_ALLOW_NL_S,
@@ -26,6 +28,8 @@ def configure(params):
     cfg[dk.DC_BASE_TICKS] = BASE_MS // params[P_TICK_MS]
     cfg[dk.DC_NOISE_PA] = params[P_P_NOISE_PA]
     cfg[dk.DC_NOISE_MAX_PERMILLE] = params[P_NOISE_MAX_PERMILLE]
+    gas_ml = params[P_GAS_NOMINAL_ML]
+    cfg[dk.DC_SENSITIVITY_UL_KPA] = gas_ml * 1000 // max(1, params[P_GAS_PV_MJ] // max(1, gas_ml))  # V / p
     for stage in range(dk.STAGES):
         at = dk.DC_STAGE + stage * dk.SC_STRIDE
         cfg[at + dk.SC_PARENT] = PARENTS[stage]

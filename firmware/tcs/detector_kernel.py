@@ -38,7 +38,7 @@ D_TOP = const(32)  # the stage with the largest statistic
 D_TOP_PERMILLE = const(33)
 D_LAST_BLOCK_UL = const(34)
 D_SLOW_NOISE_UL = const(36)  # the same for means of a second and more
-D_BLANK = const(35)  # a transient so large that every reference is taken anew once it is over
+D_UNREST_TOP_UL = const(35)  # the largest unrest since the references were last taken anew
 D_STAGE = const(40)
 D_SAMPLE = const(57)  # the last base sample: it is the block mean of stage 0
 
@@ -61,6 +61,7 @@ D_SIZE = const(488)
 DC_BASE_TICKS = const(0)
 DC_NOISE_PA = const(1)
 DC_NOISE_MAX_PERMILLE = const(2)
+DC_SENSITIVITY_UL_KPA = const(3)  # at the nominal gas volume
 DC_STAGE = const(4)
 SC_PARENT = const(0)  # -1: the base samples
 SC_COUNT = const(1)
@@ -73,9 +74,10 @@ DC_SIZE = const(44)
 EXCESS_MAX_UL = const(1000000)
 NOISE_CAP_UL = const(100000)
 FIRST_SLOW_STAGE = const(2)
+FIRST_DRIFT_STAGE = const(4)  # from here on the sensors' drift is most of the floor: uL by the sensitivity
+SOFTEST = const(400)  # percent of the nominal sensitivity that it is followed to
 QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
-BLANK_ON_UL = const(20000)
-BLANK_OFF_UL = const(10000)
+BLANK_UL = const(20000)  # a transient so large that every reference is taken anew each time that it has halved
 
 
 @micropython.native
@@ -113,8 +115,8 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
 
     noise_pa: what the sensors' spread says of their noise. Thresholds are gain x noise + floor: noise is what the voting sensors leave
     (uL), never less than their rating; the slower stages' follows the low-frequency noise seen while adapt is set, at most
-    DC_NOISE_MAX_PERMILLE of it. unrest_ul: what a thermal transient may be wrong by, added to the thresholds; beyond BLANK_ON_UL the
-    bank starts afresh when it has passed.
+    DC_NOISE_MAX_PERMILLE of it. unrest_ul: what a thermal transient may be wrong by, added to the thresholds; after more than BLANK_UL
+    the bank starts afresh each time that it has halved: a reference from the midst of it is wrong by as much as it was then.
     """
     if votes < 1:
         votes = 1
@@ -131,10 +133,13 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
         noise = NOISE_CAP_UL
     st[D_NOISE_UL] = noise
     slow_noise = noise
-    if unrest_ul > BLANK_ON_UL:
-        st[D_BLANK] = 1
-    elif st[D_BLANK] and unrest_ul < BLANK_OFF_UL:
-        st[D_BLANK] = 0
+    softness = (sensitivity_ul_kpa >> 3) * 100 // ((cfg[DC_SENSITIVITY_UL_KPA] >> 3) + 1)
+    if softness > SOFTEST:
+        softness = SOFTEST
+    if unrest_ul > st[D_UNREST_TOP_UL]:
+        st[D_UNREST_TOP_UL] = unrest_ul
+    elif st[D_UNREST_TOP_UL] > BLANK_UL and unrest_ul < st[D_UNREST_TOP_UL] >> 1:
+        st[D_UNREST_TOP_UL] = unrest_ul
         j = 0
         while j < STAGES:
             st[D_STAGE + j * S_STRIDE + S_STARTED] = 0
@@ -220,7 +225,11 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                 threshold = noise
                 if j >= FIRST_SLOW_STAGE:
                     threshold = slow_noise
-                threshold = threshold // 10 * cfg[c + SC_GAIN_PERMILLE] // 100 + cfg[c + SC_FLOOR_UL]
+                threshold = threshold // 10 * cfg[c + SC_GAIN_PERMILLE] // 100
+                if j >= FIRST_DRIFT_STAGE and softness > 100:
+                    threshold += cfg[c + SC_FLOOR_UL] // 100 * softness
+                else:
+                    threshold += cfg[c + SC_FLOOR_UL]
                 if j >= FIRST_SLOW_STAGE:
                     threshold += unrest_ul
                 elif unrest_ul > QUICK_UNREST_UL:

@@ -8,7 +8,7 @@ from tcs import coolant_tables
 from tcs import inventory_kernel as ik
 from tcs import neighbours_kernel as nk
 from tcs.carry_kernel import temperatures
-from tcs.inventory_kernel import I_BEST_MC, I_DUE, I_INVENTORY_UL, I_NEAR, I_NEAR_MC, I_STARTED, account
+from tcs.inventory_kernel import I_BEST_MC, I_DUE, I_INVENTORY_UL, I_MASK, I_NEAR, I_NEAR_MC, I_PROFILE_Q10, I_STARTED, account
 from tcs.neighbours_kernel import follow
 from tcs.tables import (
     P_COOLANT,
@@ -49,6 +49,7 @@ _RETURN_MS = const(60000)
 _BAY_MS = const(50000)
 _LINE_MS = const(100000)
 _START_MS = const(60000)
+_SETTLING_MS = const(300000)  # the radiators' walls and the bay's, after the profile is built up
 _SUPPLY_BAY = const(949)
 _SUPPLY_WALL = const(51)
 _RETURN_NOW = const(438)
@@ -90,7 +91,8 @@ class Inventory:
         if state[I_DUE] == 0 and flowing and state[I_STARTED]:
             # Without flow nothing carries what the neighbours know: each stays as it was.
             gas, bay = sensing.value(_T_GAS), sensing.value(_T_BAY)
-            follow(state, I_BEST_MC, I_NEAR_MC, gas, bay, self._neighbours, self._neighbours_cfg)
+            begins = 1 if state[I_PROFILE_Q10] < 1024 else 0
+            follow(state, I_BEST_MC, I_NEAR_MC, state[I_MASK], begins, gas, bay, self._neighbours, self._neighbours_cfg)
             state[I_NEAR] = 1
         status = account(sensing.p_comp_pa, connected, flowing, state, self._cfg)
         self.status = status
@@ -171,6 +173,7 @@ def _neighbours(params):
     cfg[nk.NC_BAY_PERIODS] = _BAY_MS // period_ms
     cfg[nk.NC_LINE_PERIODS] = _LINE_MS // period_ms
     cfg[nk.NC_START_PERIODS] = _START_MS // period_ms
+    cfg[nk.NC_SETTLING_PERIODS] = _SETTLING_MS // period_ms
     cfg[nk.NC_GAS] = params[P_T_COUPLE_GAS_PERMILLE]
     share = params[P_T_COUPLE_SUPPLY_PERMILLE]
     cfg[nk.NC_SUPPLY_BAY] = _SUPPLY_BAY * share // 1000

@@ -60,6 +60,7 @@ WIDE_MC = const(110)
 LEAD_NOISE_MC = const(4)  # three deviations of a lead, before its gain
 PART_FLOWING = const(31)  # of slope / 16 in uL/K times mK: 62.5 would be what a lead corrects by
 PART_STILL = const(125)
+STILL = const(36)  # 10 s of what a temperature's change compensates, by its lead, of slope / 16
 S_OK = const(0)
 S_BOTTOMED = const(1)  # no gas volume left to give: pressure says nothing about the volume
 S_OVER_RANGE = const(2)  # hot stop: liquid-full
@@ -111,6 +112,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     i = 0
     known = 0
     unrest = 0
+    still = 0
     part = PART_STILL
     if flowing:
         part = PART_FLOWING
@@ -165,6 +167,14 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 low = st[I_RATE_Q8 + i]
                 low += (t - low) // st[I_SEEN + i]
                 st[I_RATE_Q8 + i] = low
+                if flowing == 0:
+                    # Where nothing moves a line's volume is not all at its sensor's temperature, the less the quicker that changes.
+                    n = low >> 8
+                    if n < 0:
+                        n = 0 - n
+                    if n > 20000:
+                        n = 20000
+                    still -= (st[I_SLOPE_UL_K + i] >> 4) * n // STILL
                 t = (t - low) >> 8
                 if t < 0:
                     t = 0 - t
@@ -176,6 +186,10 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                     # sensor lags. Half where nothing moves.
                     unrest -= (st[I_SLOPE_UL_K + i] >> 4) * t // part * cfg[C_LEAD_GAIN]
         i += 1
+    if known & 56 != 56:
+        still = still << 2
+    if unrest < still:
+        unrest = still
     if unrest > cfg[C_UNREST_MAX_UL]:
         unrest = cfg[C_UNREST_MAX_UL]
     low = st[I_UNREST_UL]
@@ -193,7 +207,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         if st[I_STARTED] == 0:
             profile = 1024
         elif profile == 0:
-            # Slugs of other temperatures set off through lines that have one sensor in their middle.
+            # Slugs of other temperatures set off through lines that have one sensor in their middle: all that a line holds may be another.
             t = st[I_BEST_MC + T_RAD1] - st[I_BEST_MC + T_RETURN]
             if t < 0:
                 t = 0 - t
@@ -204,11 +218,14 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 t = 60000
             if low > 60000:
                 low = 60000
-            unrest -= (st[I_SLOPE_UL_K + T_RETURN] >> 4) * t // 125 + (st[I_SLOPE_UL_K + T_SUPPLY] >> 4) * low // 125
+            unrest -= (st[I_SLOPE_UL_K + T_RETURN] >> 4) * t // 62 + (st[I_SLOPE_UL_K + T_SUPPLY] >> 4) * low // 62
             if unrest > cfg[C_UNREST_MAX_UL]:
                 unrest = cfg[C_UNREST_MAX_UL]
             st[I_UNREST_UL] = unrest
         if profile < 1024:
+            if known & 7 != 7:
+                # What no sensor sees of those slugs: as much as is ever allowed.
+                st[I_UNREST_UL] = cfg[C_UNREST_MAX_UL]
             profile += cfg[C_PROFILE_Q10]
             if profile > 1024:
                 profile = 1024

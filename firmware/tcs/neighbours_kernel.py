@@ -17,7 +17,9 @@ N_BAY_Q8 = const(3)
 N_RADIATORS_Q8 = const(4)
 N_SUPPLY_Q8 = const(5)
 N_FIRST_MC = const(6)  # x4: return, bay, radiators, supply in the first period
-N_SIZE = const(10)
+N_SETTLING = const(10)  # periods until a flow that has begun has settled
+N_OFFSET_MC = const(11)  # x3: what was left of gas, supply, return once it had
+N_SIZE = const(14)
 
 # configuration: time constants in periods, shares in permille
 NC_RETURN_PERIODS = const(0)
@@ -31,20 +33,28 @@ NC_RETURN_NOW = const(7)
 NC_RETURN_LATE = const(8)
 NC_RETURN_SUPPLY = const(9)
 NC_START_PERIODS = const(10)  # after so many the filters are put where a steady slope would have them
-NC_SIZE = const(11)
+NC_SETTLING_PERIODS = const(11)
+NC_SIZE = const(12)
+
+SLOWEST_PERIODS = const(80)  # at first a missing one follows what the others say so slowly
 
 
 @micropython.native
-def follow(values: ptr32, best: int, near: int, gas: int, bay: int, st: ptr32, cfg: ptr32) -> int:
+def follow(values: ptr32, best: int, near: int, known: int, begins: int, gas: int, bay: int, st: ptr32, cfg: ptr32) -> int:
     """One period. values[best..]: gas, supply, return, three radiators (milli-degC); values[near..]: out, gas, supply, return.
 
-    gas, bay: as their own sensors say, milli-degC or UNKNOWN, which keeps it where it was.
+    known: mask of best's that are their own sensor's; begins: 1 while a flow begins after a standstill; gas, bay: as their own sensors say,
+    milli-degC or UNKNOWN, which keeps it where it was.
+    While a flow settles, slugs of other temperatures pass that no neighbour knows of: each then is what its own sensor says, and goes on
+    from there; a missing one comes nearer to what the others let expect, slowly at first.
     """
     supply = values[best + 1]
     back = values[best + 2]
     radiators = (values[best + 3] + values[best + 4] + values[best + 5]) // 3
     n = st[N_PERIODS]
+    first = 0
     if n == 0:
+        first = 1
         st[N_FIRST_MC] = back
         st[N_FIRST_MC + 1] = supply
         if bay != UNKNOWN:
@@ -73,8 +83,25 @@ def follow(values: ptr32, best: int, near: int, gas: int, bay: int, st: ptr32, c
     st[N_RADIATORS_Q8] += ((radiators << 8) - st[N_RADIATORS_Q8]) // cfg[NC_LINE_PERIODS]
     st[N_SUPPLY_Q8] += ((supply << 8) - st[N_SUPPLY_Q8]) // cfg[NC_LINE_PERIODS]
     wall = st[N_WALL_Q8] >> 8
-    values[near] = wall * cfg[NC_GAS] // 1000
-    values[near + 1] = (st[N_BAY_Q8] >> 8) * cfg[NC_SUPPLY_BAY] // 1000 + wall * cfg[NC_SUPPLY_WALL] // 1000
-    x = radiators * cfg[NC_RETURN_NOW] // 1000 + (st[N_RADIATORS_Q8] >> 8) * cfg[NC_RETURN_LATE] // 1000
-    values[near + 2] = x + (st[N_SUPPLY_Q8] >> 8) * cfg[NC_RETURN_SUPPLY] // 1000
+    supply = (st[N_BAY_Q8] >> 8) * cfg[NC_SUPPLY_BAY] // 1000 + wall * cfg[NC_SUPPLY_WALL] // 1000
+    back = radiators * cfg[NC_RETURN_NOW] // 1000 + (st[N_RADIATORS_Q8] >> 8) * cfg[NC_RETURN_LATE] // 1000
+    back += (st[N_SUPPLY_Q8] >> 8) * cfg[NC_RETURN_SUPPLY] // 1000
+    if begins:
+        st[N_SETTLING] = cfg[NC_SETTLING_PERIODS]
+    n = st[N_SETTLING]
+    if n > 0:
+        st[N_SETTLING] = n - 1
+    i = 0
+    while i < 3:
+        x = wall * cfg[NC_GAS] // 1000
+        if i == 1:
+            x = supply
+        elif i == 2:
+            x = back
+        if n > 0 and first == 0:
+            values[near + i] += (x - values[near + i]) // (1 + n * SLOWEST_PERIODS // cfg[NC_SETTLING_PERIODS])
+        else:
+            values[near + i] = x + st[N_OFFSET_MC + i]
+        st[N_OFFSET_MC + i] = values[near + i] - x
+        i += 1
     return 0

@@ -27,8 +27,9 @@ X_SIZE = 8
 C_SUSPECT = 0  # permille
 C_GATE = 1  # permille of a stage from which the ramp fit of its level is asked
 C_HEAD_PUMP_PA = 2
-C_SKIP_TICKS = 3  # of start-up, before peaks count
-C_SIZE = 4
+C_HEAD_RAD_PA = 3
+C_SKIP_TICKS = 4  # of start-up, before peaks count
+C_SIZE = 5
 
 LEVELS = 2
 GATE_STAGES = 4
@@ -49,13 +50,14 @@ def chain() -> SimpleNamespace:
     sense, vote, reference, account = sk.sense, pk.vote, pk.reference, ik.account
     follow = compiled("neighbours_kernel").follow
     carry_heads, carry_temperatures, carry_sample, record = ck.heads, ck.temperatures, ck.sample, ck.record
+    carry_flows = ck.flows
     accumulate, detect = dk.accumulate, dk.detect
     h0, h1, h2 = firmware("tcs.history").STAGES
     kept = firmware("tcs.history").CHANNELS
     unrest_max = firmware("tcs.inventory")._UNREST_MAX_UL
     v_pressure, v_spread = pk.V_PRESSURE, pk.V_SPREAD_Q8
     i_near, i_near_mc, i_started, i_best = ik.I_NEAR, ik.I_NEAR_MC, ik.I_STARTED, ik.I_BEST_MC
-    i_due = ik.I_DUE
+    i_due, i_mask, i_profile = ik.I_DUE, ik.I_MASK, ik.I_PROFILE_Q10
     stride, value, v_count = sk.ST_STRIDE, sk.ST_VALUE, pk.V_COUNT
     i_inventory, i_sensitivity, ok = ik.I_INVENTORY_UL, ik.I_SENSITIVITY_UL_KPA, ik.S_OK
     i_unrest, i_wide_ul = ik.I_UNREST_UL, ik.I_WIDE_UL
@@ -112,16 +114,16 @@ def chain() -> SimpleNamespace:
                     restart = 1
                 p_reference = reference(p, votes[v_count], adapt, restart, heads)
                 settle[1] = 1
-                p_pump = sensing[3 * stride + value]
-                flowing = pump_on
-                if pump_on and p_pump != UNKNOWN and p != UNKNOWN and (p_pump - p) * 3 <= cfg[C_HEAD_PUMP_PA]:
-                    flowing = 0
+                flowing = 0
+                if pump_on:
+                    flowing = carry_flows(heads, p, cfg[C_HEAD_PUMP_PA], cfg[C_HEAD_RAD_PA])
                 jump_ul = carry_temperatures(sensing, inventory)
                 if jump_ul > 0:
                     inventory[i_unrest] = max(inventory[i_unrest], min(unrest_max, jump_ul))
                 if inventory[i_due] == 0 and inventory[i_started] and flowing:
                     gas, bay = sensing[8 * stride + value], sensing[14 * stride + value]
-                    follow(inventory, i_best, i_near_mc, gas, bay, neighbours, neighbours_cfg)
+                    begins = 1 if inventory[i_profile] < 1024 else 0
+                    follow(inventory, i_best, i_near_mc, inventory[i_mask], begins, gas, bay, neighbours, neighbours_cfg)
                     inventory[i_near] = 1
                 status = account(p, 7, flowing, inventory, inventory_cfg)
                 if status == ok and x[X_GAP_TICKS] > 0:

@@ -104,6 +104,7 @@ class Flight:
         self._cfg = np.zeros(c.C_SIZE, np.int64)
         self._cfg[c.C_SUSPECT] = values[tables.P_SUSPECT_PERMILLE]
         self._cfg[c.C_HEAD_PUMP_PA] = values[tables.P_HEAD_PUMP_PA]
+        self._cfg[c.C_HEAD_RAD_PA] = values[tables.P_HEAD_RAD_PA]
         self._cfg[c.C_GATE] = values[tables.P_RAMP_GATE_PERMILLE]
         self._cfg[c.C_SKIP_TICKS] = round(SKIP_S * 10)
         self._clear_ticks = values[tables.P_CLEAR_MS] // 100
@@ -202,7 +203,9 @@ class Flight:
         plant, sensing, detector = self._plant, self.sensing, self.detector
         was = detector.verdict
         sensing.update(plant.counts, 0xFFFF, self.tick, 0 if was == self._suspect_state else 1, 7)
-        self.inventory.update(sensing, 7, self._pump_on, True)
+        heads = int(self._cfg[c.C_HEAD_PUMP_PA]), int(self._cfg[c.C_HEAD_RAD_PA])
+        flowing = self._pump_on and stage("carry_kernel").flows(sensing.reference, sensing.p_comp_pa, *heads)
+        self.inventory.update(sensing, 7, flowing, True)
         verdict = detector.update(sensing, self.inventory, True, self.tick)
         self.tick += 1
         c.chain().plant_tick(
