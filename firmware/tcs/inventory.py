@@ -8,7 +8,7 @@ from tcs import coolant_tables
 from tcs import inventory_kernel as ik
 from tcs import neighbours_kernel as nk
 from tcs.carry_kernel import temperatures
-from tcs.inventory_kernel import I_BEST_MC, I_DUE, I_INVENTORY_UL, I_MASK, I_NEAR, I_NEAR_MC, I_PROFILE_Q10, I_STARTED, account
+from tcs.inventory_kernel import I_BEST_MC, I_DUE, I_INVENTORY_UL, I_MASK, I_NEAR, I_NEAR_MC, I_PROFILE_Q20, I_STARTED, account
 from tcs.neighbours_kernel import follow
 from tcs.tables import (
     P_COOLANT,
@@ -43,7 +43,7 @@ _UNREST_MS = const(600000)
 _UNREST_MAX_UL = const(400000)
 _DUE_MS = const(500)  # a period: how often the leads' changes are looked at, and the neighbours followed
 _RATE_MS = const(60000)
-_PROFILE_MS = const(200000)  # about the time that a radiator's content takes to pass
+_PROFILE_MS = const(102400)  # about the time that a radiator's content takes to pass
 # Neighbours (docs/inventory.md): from the return's sensor to the compensator, the bay's cold plates beside its sensor's lag, a line.
 _RETURN_MS = const(60000)
 _BAY_MS = const(50000)
@@ -91,7 +91,7 @@ class Inventory:
         if state[I_DUE] == 0 and flowing and state[I_STARTED]:
             # Without flow nothing carries what the neighbours know: each stays as it was.
             gas, bay = sensing.value(_T_GAS), sensing.value(_T_BAY)
-            begins = 1 if state[I_PROFILE_Q10] < 1024 else 0
+            begins = 1 if state[I_PROFILE_Q20] < ik.PROFILE_Q20 else 0
             follow(state, I_BEST_MC, I_NEAR_MC, state[I_MASK], begins, gas, bay, self._neighbours, self._neighbours_cfg)
             state[I_NEAR] = 1
         status = account(sensing.p_comp_pa, connected, flowing, state, self._cfg)
@@ -143,7 +143,7 @@ def _config(params):
     cfg[ik.C_RATE_PERIODS] = _RATE_MS // (due_ticks * params[P_TICK_MS])
     cfg[ik.C_UNREST_TICKS] = _UNREST_MS // params[P_TICK_MS]
     cfg[ik.C_UNREST_MAX_UL] = _UNREST_MAX_UL
-    cfg[ik.C_PROFILE_Q10] = max(1, 1024 * params[P_TICK_MS] // _PROFILE_MS)
+    cfg[ik.C_PROFILE_Q20] = ik.PROFILE_Q20 // (_PROFILE_MS // params[P_TICK_MS])
     cfg[ik.C_WIDE_TICKS] = _WIDE_MS // params[P_TICK_MS]
     cfg[ik.C_SMOOTH_TICKS] = max(1, _SMOOTH_MS // params[P_TICK_MS])
     cfg[ik.C_LEAD_TICKS] = max(1, (params[P_T_LAG_MS] + _SMOOTH_MS) // _LEAD_GAIN // params[P_TICK_MS])

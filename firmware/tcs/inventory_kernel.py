@@ -40,7 +40,7 @@ I_SLOPE_UL_K = const(46)  # x6: inventory per kelvin of this channel
 I_SMOOTH_Q8 = const(52)  # x6: smoothed against the converter's wide codes
 I_RATE_Q8 = const(58)  # x6: the lead, its mean over a minute
 I_UNREST_UL = const(64)  # what the temperatures' sudden changes may be wrong by; decays over C_UNREST_TICKS
-I_PROFILE_Q10 = const(65)  # how far the radiators' profile is built up since the flow began
+I_PROFILE_Q20 = const(65)  # how far the radiators' profile is built up since the flow began
 I_STOPS = const(66)
 I_NEAR = const(67)  # 1: I_NEAR_MC is known
 I_HELD = const(68)  # since the last value: 1 no pressure, 2 no temperatures came in
@@ -58,9 +58,11 @@ I_SIZE = const(79)
 WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
 WIDE_MC = const(110)
 LEAD_NOISE_MC = const(4)  # three deviations of a lead, before its gain
+PROFILE_Q20 = const(1048576)
 PART_FLOWING = const(31)  # of slope / 16 in uL/K times mK: 62.5 would be what a lead corrects by
 PART_STILL = const(125)
 STILL = const(36)  # 10 s of what a temperature's change compensates, by its lead, of slope / 16
+STILL_MISSING = const(10)  # times that when a radiator's is missing: how it differs from the others changes by a quarter of what they do
 S_OK = const(0)
 S_BOTTOMED = const(1)  # no gas volume left to give: pressure says nothing about the volume
 S_OVER_RANGE = const(2)  # hot stop: liquid-full
@@ -85,7 +87,7 @@ C_SMOOTH_TICKS = const(17)
 C_RATE_PERIODS = const(18)  # of the leads' changes: a minute
 C_UNREST_TICKS = const(19)
 C_UNREST_MAX_UL = const(20)
-C_PROFILE_Q10 = const(21)  # built up in a tick
+C_PROFILE_Q20 = const(21)  # built up in a tick
 C_WIDE_TICKS = const(22)
 C_LAG_TICKS = const(23)  # of the temperature sensors
 C_DUE_TICKS = const(24)  # between two periods
@@ -187,7 +189,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                     unrest -= (st[I_SLOPE_UL_K + i] >> 4) * t // part * cfg[C_LEAD_GAIN]
         i += 1
     if known & 56 != 56:
-        still = still << 2
+        still = still * STILL_MISSING
     if unrest < still:
         unrest = still
     if unrest > cfg[C_UNREST_MAX_UL]:
@@ -202,10 +204,10 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         st[I_HELD] = 3
         return S_NO_TEMPERATURE
     # The profile of the radiators builds up with the flow, and is frozen as an offset when the flow stops.
-    profile = st[I_PROFILE_Q10]
+    profile = st[I_PROFILE_Q20]
     if flowing:
         if st[I_STARTED] == 0:
-            profile = 1024
+            profile = PROFILE_Q20
         elif profile == 0:
             # Slugs of other temperatures set off through lines that have one sensor in their middle: all that a line holds may be another.
             t = st[I_BEST_MC + T_RAD1] - st[I_BEST_MC + T_RETURN]
@@ -222,13 +224,13 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
             if unrest > cfg[C_UNREST_MAX_UL]:
                 unrest = cfg[C_UNREST_MAX_UL]
             st[I_UNREST_UL] = unrest
-        if profile < 1024:
+        if profile < PROFILE_Q20:
             if known & 7 != 7:
                 # What no sensor sees of those slugs: as much as is ever allowed.
                 st[I_UNREST_UL] = cfg[C_UNREST_MAX_UL]
-            profile += cfg[C_PROFILE_Q10]
-            if profile > 1024:
-                profile = 1024
+            profile += cfg[C_PROFILE_Q20]
+            if profile > PROFILE_Q20:
+                profile = PROFILE_Q20
     elif profile > 0:
         profile = 0
         st[I_STOPS] = 1 - st[I_STOPS]
@@ -240,7 +242,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         if unrest > cfg[C_UNREST_MAX_UL]:
             unrest = cfg[C_UNREST_MAX_UL]
         st[I_UNREST_UL] = unrest
-    st[I_PROFILE_Q10] = profile
+    st[I_PROFILE_Q20] = profile
     mask = (st[I_STOPS] << 12) | (connected << 6) | known
     if known != 63:
         i = 0
@@ -364,7 +366,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     i = T_RAD1
     while i < SLOTS:
         if (connected >> (i - T_RAD1)) & 1:
-            shared += cfg[C_VOLUME_ML + i] // 6 * profile >> 10
+            shared += cfg[C_VOLUME_ML + i] // 6 * (profile >> 10) >> 10
         i += 1
     i = T_SUPPLY
     while i < SLOTS:
@@ -388,7 +390,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         elif (connected >> (i - T_RAD1)) & 1 == 0:
             volume = 0
         else:
-            volume -= (volume // 6 * profile >> 10) * 2
+            volume -= (volume // 6 * (profile >> 10) >> 10) * 2
         inventory += volume * 1000 + volume * (ppm // 1000) + volume * (ppm % 1000) // 1000
         if i == T_RETURN:
             volume = liquid // 1000

@@ -57,6 +57,7 @@ class Standing:
         evidence[ek.E_PRESSURE_ML] = min(_SUPPLY_MAX_ML, pressure_ml)
         evidence[ek.E_THERMAL_ML] = min(_SUPPLY_MAX_ML, thermal_ml)
         evidence[ek.E_WINDOW] = window
+        evidence[ek.E_STILL] = 1 if values[ik.I_PROFILE_Q20] == 0 else 0
         # 3 x 0.0005 sqrt(2 t / 600 s), in ppm: 27.4 sqrt(base samples)
         evidence[ek.E_WANDER_PPM] = min(_WANDER_MAX_PPM, lk.isqrt(min(window, 1000000) * 750))
         evidence[ek.E_SUPPLY_OK] = 1 if sensing.status(sk.V_REF) == sk.OK else 0

@@ -24,7 +24,8 @@ E_THERMAL_ML = const(9)  # and by the temperatures, the other way
 E_WANDER_PPM = const(10)  # three standard deviations of a healthy supply's wander over the window
 E_CABIN_PA = const(11)  # cabin pressure above the foot of its scale; 0: unknown
 E_CABIN_TREND_PA = const(12)  # what it did over the last TREND_WINDOW; UNKNOWN until then
-E_SIZE = const(13)
+E_STILL = const(13)  # 1: no flow, so that what radiators do differs
+E_SIZE = const(14)
 
 UNKNOWN = const(-0x3FFFFFFF - 1)  # -2^30; viper takes no larger literal
 RING = const(128)
@@ -120,8 +121,9 @@ def standing(excess: int, members: int, sensitivity_ul_kpa: int, change: ptr32, 
     """What is left of a loss of `excess` (uL) when the one channel that explains most of it is left out.
 
     A pressure sensor left out: the others alone. A temperature left out: its change replaced by what its neighbours show (a radiator by
-    the other two, gas, supply and return as neighbours_kernel has it). The supply reference left out: everything is ratiometric to it,
-    so the cabin's pressure shows its error in proportion; over less than 27 s a healthy supply's wander is believed besides.
+    that of the other two which explains more, gas, supply and return as neighbours_kernel has it). The supply reference left out:
+    everything is ratiometric to it, so the cabin's pressure shows its error in proportion; over less than 27 s a healthy supply's wander
+    is believed besides.
     """
     least = excess
     n = (members & 1) + ((members >> 1) & 1) + ((members >> 2) & 1)
@@ -148,14 +150,17 @@ def standing(excess: int, members: int, sensitivity_ul_kpa: int, change: ptr32, 
     i = 0
     while i < 6:
         own = change[CH_TEMP + i]
-        near = 0
         if i >= 3:
-            j = 3
-            while j < 6:
-                if j != i:
-                    near += change[CH_TEMP + j]
-                j += 1
-            near = near >> 1
+            # The slower of the other two: how radiators differ changes with their attitude. Without flow by a third of what they do.
+            near = change[CH_TEMP + 3 + (i - 2) % 3]
+            j = change[CH_TEMP + 3 + (i - 1) % 3]
+            if j < near:
+                near = j
+            if ev[E_STILL]:
+                if near > 0:
+                    near -= near // 3
+                else:
+                    near += near // 3
         else:
             near = change[CH_NEAR + i]
         if near > 100000:

@@ -56,6 +56,33 @@ def test_carry_temperatures_tells_a_jump_of_the_supply_and_nothing_less():
     assert state[ik.I_WIDE] == 1 | 2 << 0 | 2 << 5  # a compensator's, the gas's, the last radiator's; the bay is none of them
 
 
+@pytest.mark.req("REQ-INV-005")
+def test_carry_flows_by_the_majority_of_pump_and_radiators():
+    reference = array("i", [0] * pk.R_SIZE)
+    comp, head_pump, head_rad = 118000, 30000, 9000
+
+    def flows(*heads):
+        for i in range(4):
+            reference[pk.R_VALUE + i] = sk.UNKNOWN if heads[i] is None else comp + heads[i]
+        return ck.flows(reference, comp, head_pump, head_rad)
+
+    running, standing = (30000, 9000, 9000, 9000), (0, 0, 0, 0)
+    assert flows(*running) == 1
+    assert flows(*standing) == 0
+    for i in range(4):
+        for lie in (None, -100000, 400000):  # whatever one of them says
+            assert flows(*running[:i], lie, *running[i + 1 :]) == 1
+            assert flows(*standing[:i], lie, *standing[i + 1 :]) == 0
+    assert flows(10001, None, None, None) == 1
+    assert flows(10000, None, None, None) == 0
+    assert flows(10000, 3001, None, None) == 1  # one against one
+    assert flows(None, None, None, None) == 1
+    assert ck.flows(reference, sk.UNKNOWN, head_pump, head_rad) == 1
+    for i in range(4):
+        reference[pk.R_VALUE + i] = comp
+    assert ck.flows(reference, comp, 0, 0) == 1  # no rated heads: nobody can tell
+
+
 @pytest.mark.req("REQ-KRN-001")
 def test_carry_heads_leaves_out_what_is_isolated():
     values = array("i", [0] * sk.ST_SIZE)

@@ -8,8 +8,10 @@ from array import array
 import pytest
 
 from fakes.flight_rig import ALL, CHANNELS, HIGHS, KINDS, LOWS, NOMINAL, P_CABIN, STRAIGHT_ADC, Noise, counts_of, parameters
+from tcs import detector_kernel as dk
 from tcs import tables
 from tcs.detector import Detector
+from tcs.detector_bank import configure
 from tcs.inventory import Inventory
 from tcs.sensing import Sensing
 
@@ -136,3 +138,53 @@ def test_detector_suspects_before_it_calls_and_its_statistics_say_which_stage() 
     assert tables.ST_VERDICT_SUSPECT in verdicts
     assert 0 <= chain.detector.stage <= 8
     assert max(chain.detector.statistic_permille(stage) for stage in range(8)) >= 300
+
+
+@pytest.mark.req("REQ-INV-005", "REQ-DET-001")
+def test_detector_takes_its_references_anew_each_time_that_a_large_unrest_has_halved() -> None:
+    chain = Chain()
+    chain.run(400)
+    state = chain.detector.state
+    stage = dk.D_STAGE + 2 * dk.S_STRIDE
+    chain.inventory.disturb(200000)
+    chain.lost_ml += 50.0  # hidden in the unrest, and a wrong reference once that is over
+    chain.run(100)
+    assert state[stage + dk.S_EXCESS_UL] > 30000
+    chain.run(4300)  # 600 s ln 2 = 416 s
+    assert chain.inventory.unrest_ul() < 100000
+    assert state[stage + dk.S_EXCESS_UL] < 5000
+    chain.lost_ml += 150.0
+    assert chain.ticks_to_leak(0.0, 300) <= 300  # what is more than is still allowed for is called
+
+
+@pytest.mark.req("REQ-DET-001")
+def test_detector_judges_a_slow_stage_by_the_unrest_that_stands_now() -> None:
+    chain = Chain()
+    chain.run(400)
+    state = chain.detector.state
+    at = dk.D_STAGE + 6 * dk.S_STRIDE
+    state[at + dk.S_EXCESS_UL], state[at + dk.S_THRESHOLD_UL] = 50000, 8000  # of a block that ended before the unrest
+    chain.detector.top_permille = 6000
+    chain.inventory.disturb(100000)
+    assert chain.detector._judge(chain.sensing, chain.inventory, chain.tick) == tables.ST_VERDICT_SUSPECT
+    assert not chain.detector.is_single_channel
+
+
+@pytest.mark.req("REQ-DET-001")
+@pytest.mark.parametrize(("pressure_share", "floors"), [(1, 1), (0.5, 2.0)])
+def test_detector_lets_the_sensors_drift_count_by_the_gas_that_is_left(pressure_share, floors) -> None:
+    """Half the sensitivity of pressure: twice the volume behind the same drift, in the slow stages."""
+    params = parameters()
+    cfg = configure(params)
+    state = array("i", bytes(4 * dk.D_SIZE))
+    sample = array("i", bytes(4 * dk.WIDTH))
+    nominal = cfg[dk.DC_SENSITIVITY_UL_KPA]
+    for _ in range(9000):
+        dk.accumulate(sample, state, cfg)
+        dk.detect(int(nominal / pressure_share), 3, 0, 0, 0, state, cfg)
+    for stage in (2, 3, 4, 5, 6):
+        at = dk.D_STAGE + stage * dk.S_STRIDE
+        row = dk.DC_STAGE + stage * dk.SC_STRIDE
+        gain = state[dk.D_SLOW_NOISE_UL] * cfg[row + dk.SC_GAIN_PERMILLE] / 1000
+        floor = cfg[row + dk.SC_FLOOR_UL] * (floors if stage >= dk.FIRST_DRIFT_STAGE else 1)
+        assert abs(state[at + dk.S_THRESHOLD_UL] - gain - floor) < 0.02 * (gain + floor) + 20, stage

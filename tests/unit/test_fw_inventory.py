@@ -180,6 +180,48 @@ def test_inventory_does_not_jump_when_a_temperature_is_lost(channel) -> None:
     assert abs(bench.run(600) - before) < 300
 
 
+def _restarted(missing=None):
+    """Bench 1 s after its pump came back to radiators 12 K colder, with one temperature missing or none."""
+    bench = Bench()
+    bench.run(1000)
+    if missing is not None:
+        bench.sensed.set(missing, UNKNOWN)
+    for channel in (T_GAS + 3, T_GAS + 4, T_GAS + 5):
+        bench.sensed.set(channel, 8000)
+    bench.run(9000, flowing=0)
+    before = bench.inventory.state[ik.I_UNREST_UL]
+    bench.run(10)
+    return bench, before
+
+
+@pytest.mark.req("REQ-INV-005")
+@pytest.mark.parametrize("channel", [T_GAS, T_GAS + 1, T_GAS + 2])
+def test_inventory_allows_for_all_that_it_may_while_a_line_without_sensor_fills_anew(channel) -> None:
+    bench, _before = _restarted(missing=channel)
+    assert bench.inventory.state[ik.I_UNREST_UL] == 400000
+    bench.run(900)
+    assert bench.inventory.state[ik.I_UNREST_UL] > 390000
+    bench.run(12000)
+    assert bench.inventory.state[ik.I_UNREST_UL] < 60000
+
+
+@pytest.mark.req("REQ-INV-005")
+def test_inventory_allows_a_restart_what_the_slugs_are_and_neighbours_come_back_slowly() -> None:
+    bench, before = _restarted()
+    state = bench.inventory.state
+    # The return's line at 8 C instead of 20 C: 12 K of its slope; the supply's is as warm as the return's.
+    expected = -state[ik.I_SLOPE_UL_K + ik.T_RETURN] * 12
+    assert 0.85 * expected < state[ik.I_UNREST_UL] - before < 1.15 * expected
+    near = []
+    for _ in range(1000):
+        bench.run(5)
+        near.append(state[ik.I_NEAR_MC + 2])
+    # What the radiators let expect of the return is some 8 C at once; the line holds it off for half a minute, then it is there.
+    assert near[0] > 15000
+    assert near[200] < 11000
+    assert max(abs(near[i + 1] - near[i]) for i in range(len(near) - 1)) < 600
+
+
 @pytest.mark.req("REQ-INV-004")
 @pytest.mark.parametrize(
     ("pressure_pa", "status"),

@@ -57,7 +57,7 @@ def chain() -> SimpleNamespace:
     unrest_max = firmware("tcs.inventory")._UNREST_MAX_UL
     v_pressure, v_spread = pk.V_PRESSURE, pk.V_SPREAD_Q8
     i_near, i_near_mc, i_started, i_best = ik.I_NEAR, ik.I_NEAR_MC, ik.I_STARTED, ik.I_BEST_MC
-    i_due, i_mask, i_profile = ik.I_DUE, ik.I_MASK, ik.I_PROFILE_Q10
+    i_due, i_mask, i_profile, built = ik.I_DUE, ik.I_MASK, ik.I_PROFILE_Q20, ik.PROFILE_Q20
     stride, value, v_count = sk.ST_STRIDE, sk.ST_VALUE, pk.V_COUNT
     i_inventory, i_sensitivity, ok = ik.I_INVENTORY_UL, ik.I_SENSITIVITY_UL_KPA, ik.S_OK
     i_unrest, i_wide_ul = ik.I_UNREST_UL, ik.I_WIDE_UL
@@ -122,7 +122,7 @@ def chain() -> SimpleNamespace:
                     inventory[i_unrest] = max(inventory[i_unrest], min(unrest_max, jump_ul))
                 if inventory[i_due] == 0 and inventory[i_started] and flowing:
                     gas, bay = sensing[8 * stride + value], sensing[14 * stride + value]
-                    begins = 1 if inventory[i_profile] < 1024 else 0
+                    begins = 1 if inventory[i_profile] < built else 0
                     follow(inventory, i_best, i_near_mc, inventory[i_mask], begins, gas, bay, neighbours, neighbours_cfg)
                     inventory[i_near] = 1
                 status = account(p, 7, flowing, inventory, inventory_cfg)
