@@ -90,8 +90,11 @@ class LeakRate:
             return
         if self._is_open:
             turn = self._turn = self._turn + 1 if self._turn < 1000 else 9
-            self._look((turn >> 1 & 1) + 1 if turn & 1 == 0 else 0, detector, min(_LATE, turn))
-            self._choose(detector, inventory)
+            level = (turn >> 1 & 1) + 1 if turn & 1 == 0 else 0
+            if self._samples[level] < _CAPPED:
+                # A ramp that has outgrown its scale has lost the level before it: what was last made of it stands.
+                self._look(level, detector, min(_LATE, turn))
+                self._choose(detector, inventory)
         drop = self._onset_ul - inventory.inventory_ul
         if drop > self.lost_ul:
             self.lost_ul = drop
@@ -111,6 +114,10 @@ class LeakRate:
         newest = (history.newest[level] - late) & (lk.RING - 1)
         lk.fit_onset(history.rings[level], newest, count, 1, last, fit)
         m = fit[lk.R_SAMPLES]
+        if level and m >= last and last == history.filled[level] - _BEFORE:
+            # Longer than what is known of this scale: where it began is not.
+            self._rate_q4[level] = 0
+            return
         rate_q4 = min(_SLOPE_MAX_Q4, fit[lk.R_SLOPE_Q4]) * 10 // history.periods[level]
         self._samples[level] = m
         self._rate_q4[level] = rate_q4
