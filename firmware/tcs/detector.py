@@ -160,6 +160,7 @@ class Detector:
         if base_ticks == _SETTLE:
             self.restart()
             self.history.restart()
+            inventory.settle()
             top_permille = 0
         if latched:
             return self.verdict

@@ -41,6 +41,7 @@ _SMOOTH_MS = const(3000)
 _WIDE_MS = const(60000)  # a wide code is passed in about that time
 _UNREST_MS = const(600000)
 _UNREST_MAX_UL = const(400000)
+_SETTLED_UL = const(8000)
 _DUE_MS = const(500)  # a period: how often the leads' changes are looked at, and the neighbours followed
 _RATE_MS = const(60000)
 _PROFILE_MS = const(102400)  # about the time that a radiator's content takes to pass
@@ -111,6 +112,16 @@ class Inventory:
             slope -= self.state[ik.I_SLOPE_UL_K + i]
             i += 1
         return slope
+
+    def settle(self):
+        """Start-up is over: that the leads set out from nothing was no transient, as far as a steady orbit's slope explains it."""
+        state = self.state
+        state[ik.I_UNREST_UL] = max(0, state[ik.I_UNREST_UL] - _SETTLED_UL)
+        i = 0
+        while i < ik.SLOTS:
+            if state[ik.I_SEEN + i] > 1:
+                state[ik.I_SEEN + i] = 1
+            i += 1
 
     def disturb(self, unrest_ul):
         """Something was done to the loop that the temperatures will show late: raise what compensation may be wrong by."""

@@ -128,7 +128,13 @@ class Flown:
     summary: dict[str, Any]
     crew: list[dict[str, str]]
     truth: list[dict[str, str]]
+    telemetry: list[dict[str, str]]
     events: list[tuple[float, str, dict[str, int | None]]] = field(default_factory=list)
+
+    def told(self, time_s: float, name: str) -> float | None:
+        """What housekeeping last said at a time; None while unknown."""
+        row = [row for row in self.telemetry if float(row["t_s"]) <= time_s and row[name]][-1:]
+        return float(row[0][name]) if row else None
 
     def at(self, time_s: float, name: str) -> float:
         """Truth at a time."""
@@ -159,7 +165,7 @@ def flight(tmp_path_factory: pytest.TempPathFactory) -> Fly:
         summary = fly(
             load_scenario(str(path)), "unix", folder / "run", seed, on_event=lambda t, word, _, said: heard.append((t, word, dict(said)))
         )
-        done[name] = Flown(summary, read(folder / "run" / "crew.csv"), read(folder / "run" / "truth.csv"), heard)
+        done[name] = Flown(summary, read(folder / "run" / "crew.csv"), read(folder / "run" / "truth.csv"), read(folder / "run" / "telemetry.csv"), heard)
         return done[name]
 
     return flown
@@ -272,6 +278,18 @@ def test_loss_and_what_the_shut_segment_lets_go_agree_with_the_plant(flight: Fly
     assert residual_ul is not None
     assert abs((lost_ul + residual_ul) / 1000.0 / flown.at(495.0, "lost_total_ml") - 1.0) < 0.2
     assert flown.said(495.0, "venting") == 1
+
+
+@pytest.mark.req("REQ-FDI-006", "REQ-DET-020")
+def test_in_mode_passive_rate_and_loss_stay_right_while_the_leak_goes_on(flight: Fly) -> None:
+    flown = flight("passive and small", "\n[params]\nmode = 1\n" + event(60.0, "leak", segment="rad2", hole_mm=0.3), 700.0)
+    for time_s in (200.0, 300.0, 450.0, 690.0):
+        lost_ul, low, high = (flown.told(time_s, name) for name in ("lost_ul", "rate_lo_ul_s", "rate_hi_ul_s"))
+        assert lost_ul is not None
+        assert low is not None
+        assert high is not None
+        assert abs(lost_ul / 1000.0 / flown.at(time_s, "lost_total_ml") - 1.0) < 0.06, time_s
+        assert 0.85 * flown.at(120.0, "leak_rad2_ml_s") < low / 1000.0 < high / 1000.0 < 1.15 * flown.at(120.0, "leak_rad2_ml_s"), time_s
 
 
 @pytest.mark.req("REQ-FDI-006")

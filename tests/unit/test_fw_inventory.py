@@ -222,6 +222,25 @@ def test_inventory_allows_a_restart_what_the_slugs_are_and_neighbours_come_back_
     assert max(abs(near[i + 1] - near[i]) for i in range(len(near) - 1)) < 600
 
 
+@pytest.mark.req("REQ-INV-005")
+@pytest.mark.parametrize(("slope_mc", "most_ul"), [(3, 1500), (30, 60000)])
+def test_inventory_counts_the_leads_of_a_steady_orbit_as_no_transient_once_it_has_settled(slope_mc, most_ul) -> None:
+    """6 mK/s are an orbit's; ten times as much, after a reset in the midst of a transient, stays unrest."""
+    bench = Bench()
+    for half_second in range(50):
+        bench.all_temperatures(20000 + slope_mc * half_second)
+        bench.run(5)
+    before = bench.inventory.unrest_ul()
+    bench.inventory.settle()
+    for half_second in range(50, 100):
+        bench.all_temperatures(20000 + slope_mc * half_second)
+        bench.run(5)
+    after = bench.inventory.unrest_ul()
+    assert after < most_ul
+    assert after < before
+    assert slope_mc < 10 or after > 20000
+
+
 @pytest.mark.req("REQ-INV-004")
 @pytest.mark.parametrize(
     ("pressure_pa", "status"),
