@@ -165,7 +165,8 @@ def flight(tmp_path_factory: pytest.TempPathFactory) -> Fly:
         summary = fly(
             load_scenario(str(path)), "unix", folder / "run", seed, on_event=lambda t, word, _, said: heard.append((t, word, dict(said)))
         )
-        done[name] = Flown(summary, read(folder / "run" / "crew.csv"), read(folder / "run" / "truth.csv"), read(folder / "run" / "telemetry.csv"), heard)
+        crew, truth, telemetry = (read(folder / "run" / f"{name}.csv") for name in ("crew", "truth", "telemetry"))
+        done[name] = Flown(summary, crew, truth, telemetry, heard)
         return done[name]
 
     return flown
