@@ -77,6 +77,7 @@ FIRST_SLOW_STAGE = const(2)
 FIRST_DRIFT_STAGE = const(4)  # from here on the sensors' drift is most of the floor: uL by the sensitivity
 SOFTEST = const(400)  # percent of the nominal sensitivity that it is followed to
 QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
+GUESSED_TICKS = const(178)  # eight steps before start-up is over
 BLANK_UL = const(20000)  # a transient so large that every reference is taken anew each time that it has halved
 
 
@@ -225,6 +226,9 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                 threshold = noise
                 if j >= FIRST_SLOW_STAGE:
                     threshold = slow_noise
+                elif j and st[D_SLOW_NOISE_UL] > noise:
+                    # Means of 0.3 s see a quarter of what is coloured.
+                    threshold += (st[D_SLOW_NOISE_UL] - noise) >> 2
                 threshold = threshold // 10 * cfg[c + SC_GAIN_PERMILLE] // 100
                 if j >= FIRST_DRIFT_STAGE and softness > 100:
                     threshold += cfg[c + SC_FLOOR_UL] // 100 * softness
@@ -268,10 +272,13 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                     if step > 100000:
                         step = 100000
                     step = (step * 280 // 100 << 8) - st[D_NOISE_Q8]
-                    # A mean over eight minutes, and from the start over what there is.
-                    if st[D_BASE_TICKS] < 300:
-                        st[D_NOISE_Q8] += step >> 4
-                    elif st[D_BASE_TICKS] < 1200:
+                    # A mean over eight minutes; from the start over what there is, a first guess for eight steps included.
+                    limit = (st[D_BASE_TICKS] - GUESSED_TICKS) // 9
+                    if limit < 8:
+                        limit = 8
+                    if limit < 64:
+                        st[D_NOISE_Q8] += step // limit
+                    elif st[D_BASE_TICKS] < 1800:
                         st[D_NOISE_Q8] += step >> 6
                     else:
                         st[D_NOISE_Q8] += step >> 9
