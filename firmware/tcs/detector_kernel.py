@@ -161,8 +161,10 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
             # Coloured noise: white noise shows in the steps of 0.9 s means with 0.80 of its rating; what is beyond 0.85 counts
             # thirteenfold in variance over longer times (a correlation of 1 s).
             seen = st[D_NOISE_Q8] >> 8
-            # Less the standard error that the first minutes' few steps leave it.
-            if st[D_BASE_TICKS] < 1200:
+            # Less the standard error that the first minutes' few steps leave it; not in the first one, which is mostly a guess.
+            if st[D_BASE_TICKS] < 600:
+                pass
+            elif st[D_BASE_TICKS] < 1200:
                 seen -= seen >> 3
             elif st[D_BASE_TICKS] < 9000:
                 seen -= seen >> 4
