@@ -11,7 +11,7 @@ from tcs.carry_kernel import sample
 from tcs.detector_bank import BASE_MS, BLOCKS, configure
 from tcs.detector_kernel import D_BASE_TICKS, UNKNOWN, accumulate, detect
 from tcs.history import History
-from tcs.inventory_kernel import I_SENSITIVITY_UL_KPA, I_UNREST_UL, I_WIDE_UL
+from tcs.inventory_kernel import I_SENSITIVITY_UL_KPA, I_STOPS, I_UNREST_UL, I_WIDE_UL
 from tcs.pressure_kernel import V_SPREAD_Q8
 from tcs.standing import Standing
 from tcs.tables import (
@@ -70,6 +70,7 @@ class Detector:
         self._ticks_per_base = BASE_MS // params[P_TICK_MS]
         self._had_reference = False
         self._gap_ticks = 0
+        self._stops = 0
         self.verdict = ST_VERDICT_STALE
         self.stage = -1
         self.top_permille = 0
@@ -144,6 +145,10 @@ class Detector:
         if has_reference != self._had_reference:
             self._had_reference = has_reference
             state[dk.D_EPOCH] = (state[dk.D_EPOCH] + 1) & 0xFFFFFF
+        if values[I_STOPS] != self._stops:
+            # What was level while the coolant moved is no level for a ramp that begins when it stands.
+            self._stops = values[I_STOPS]
+            self.history.restart()
         sample(values, sensing.vote, sensing.state, sensing.p_comp_pa, reference, self._sample)
         if not accumulate(self._sample, state, self._cfg):
             return self.verdict

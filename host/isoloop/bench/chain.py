@@ -22,6 +22,7 @@ X_RESUME = 3  # out: a gap in the inventory has ended; the flight class closes i
 X_GAP_TICKS = 4
 X_CAUSE = 5  # row of `peaks` that is blamed
 X_COHERENT = 6  # ticks in which the data path would have been doubted
+X_STOPS = 7  # the inventory's, as the history was last begun
 X_SIZE = 8
 
 C_SUSPECT = 0  # permille
@@ -58,6 +59,7 @@ def chain() -> SimpleNamespace:
     v_pressure, v_spread = pk.V_PRESSURE, pk.V_SPREAD_Q8
     i_near, i_near_mc, i_started, i_best = ik.I_NEAR, ik.I_NEAR_MC, ik.I_STARTED, ik.I_BEST_MC
     i_due, i_mask, i_profile, built = ik.I_DUE, ik.I_MASK, ik.I_PROFILE_Q20, ik.PROFILE_Q20
+    i_stops = ik.I_STOPS
     stride, value, v_count = sk.ST_STRIDE, sk.ST_VALUE, pk.V_COUNT
     i_inventory, i_sensitivity, ok = ik.I_INVENTORY_UL, ik.I_SENSITIVITY_UL_KPA, ik.S_OK
     i_unrest, i_wide_ul = ik.I_UNREST_UL, ik.I_WIDE_UL
@@ -142,6 +144,9 @@ def chain() -> SimpleNamespace:
                 if known != settle[2]:
                     settle[2] = known
                     bank[d_epoch] = (bank[d_epoch] + 1) & 0xFFFFFF
+                if inventory[i_stops] != x[X_STOPS]:
+                    x[X_STOPS] = inventory[i_stops]
+                    filled[:] = 0
                 carry_sample(inventory, votes, sensing, p, p_reference, sample)
                 if accumulate(sample, bank, bank_cfg):
                     spread_pa = (votes[v_spread] >> 8) * 4 // 5

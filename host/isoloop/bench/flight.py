@@ -213,6 +213,7 @@ class Flight:
         )  # fmt: skip
         self._x[c.X_VERDICT] = 1 if verdict == self._suspect_state else 2 if verdict == self._stale_state else 0
         self._x[c.X_GAP_TICKS] = detector._gap_ticks
+        self._x[c.X_STOPS] = detector._stops
         self._settle[:3] = sensing._settle_ticks, 1, int(detector._had_reference)
         return bool(verdict == self._leak_state)
 
