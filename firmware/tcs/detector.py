@@ -39,7 +39,6 @@ _GAP_UL_S = const(100)
 _GAP_MAX_UL = const(20000)
 _SETTLE = const(250)  # first samples: the gas's and the temperatures' filters are still on their way
 _SETTLE_UL = const(15000)
-_GUESS_Q8 = const(410)
 _WARM_UP = const(160)  # samples that the fit looks back on
 
 
@@ -165,8 +164,6 @@ class Detector:
         self.history.record(state)
         if base_ticks == _SETTLE:
             self.restart()
-            # Until now the steps were mostly those of the filters. White noise is 0.8 of its rating there: guess it coloured, 1.6.
-            state[dk.D_NOISE_Q8] = state[dk.D_NOISE_UL] * _GUESS_Q8
             inventory.settle()
             top_permille = 0
         if latched:

@@ -77,7 +77,6 @@ FIRST_SLOW_STAGE = const(2)
 FIRST_DRIFT_STAGE = const(4)  # from here on the sensors' drift is most of the floor: uL by the sensitivity
 SOFTEST = const(400)  # percent of the nominal sensitivity that it is followed to
 QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
-GUESSED_TICKS = const(178)  # eight steps before start-up is over
 BLANK_UL = const(20000)  # a transient so large that every reference is taken anew each time that it has halved
 
 
@@ -161,10 +160,8 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
             # Coloured noise: white noise shows in the steps of 0.9 s means with 0.80 of its rating; what is beyond 0.85 counts
             # thirteenfold in variance over longer times (a correlation of 1 s).
             seen = st[D_NOISE_Q8] >> 8
-            # Less the standard error that the first minutes' few steps leave it; not in the first one, which is mostly a guess.
-            if st[D_BASE_TICKS] < 600:
-                pass
-            elif st[D_BASE_TICKS] < 1200:
+            # Less the standard error that the first minutes' few steps leave it.
+            if st[D_BASE_TICKS] < 1200:
                 seen -= seen >> 3
             elif st[D_BASE_TICKS] < 9000:
                 seen -= seen >> 4
@@ -228,8 +225,8 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                 threshold = noise
                 if j >= FIRST_SLOW_STAGE:
                     threshold = slow_noise
-                elif j and st[D_SLOW_NOISE_UL] > noise:
-                    # Means of 0.3 s see a quarter of what is coloured.
+                elif j and st[D_SLOW_NOISE_UL] > noise and st[D_BASE_TICKS] >= 1800:
+                    # Means of 0.3 s see a quarter of what is coloured, once that is known.
                     threshold += (st[D_SLOW_NOISE_UL] - noise) >> 2
                 threshold = threshold // 10 * cfg[c + SC_GAIN_PERMILLE] // 100
                 if j >= FIRST_DRIFT_STAGE and softness > 100:
@@ -274,13 +271,10 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                     if step > 100000:
                         step = 100000
                     step = (step * 280 // 100 << 8) - st[D_NOISE_Q8]
-                    # A mean over eight minutes; from the start over what there is, a first guess for eight steps included.
-                    limit = (st[D_BASE_TICKS] - GUESSED_TICKS) // 9
-                    if limit < 8:
-                        limit = 8
-                    if limit < 64:
-                        st[D_NOISE_Q8] += step // limit
-                    elif st[D_BASE_TICKS] < 1800:
+                    # A mean over eight minutes, and from the start over what there is.
+                    if st[D_BASE_TICKS] < 300:
+                        st[D_NOISE_Q8] += step >> 4
+                    elif st[D_BASE_TICKS] < 1200:
                         st[D_NOISE_Q8] += step >> 6
                     else:
                         st[D_NOISE_Q8] += step >> 9
