@@ -86,19 +86,23 @@ def heads(values: ptr32, connected: int, ref: ptr32) -> int:
 
 
 @micropython.native
-def flows(ref: ptr32, p_comp: int, head_pump_pa: int, head_rad_pa: int) -> int:
-    """Of a pump that is on: 1 while pump discharge and connected radiators stand above the compensator by a third of their rated heads.
+def flows(ref: ptr32, p_comp: int, head_pump_pa: int, head_rad_pa: int, was: int) -> int:
+    """Of a pump that is on: 1 while pump discharge and connected radiators stand above the compensator by a share of their rated heads.
 
+    A quarter of them for a flow to begin, an eighth for one that was (`was` > 0) to go on: a weak pump does not start it over and over.
     ref: as `heads` left it. The majority of the sensors that are known; even votes, or none, leave it with the pump that is on.
     """
     votes = 0
+    share = 2  # bits: a quarter
+    if was > 0:
+        share = 3
     if p_comp != UNKNOWN:
         limit = head_pump_pa
         i = 0
         while i < 4:
             x = ref[R_VALUE + i]
             if x != UNKNOWN and limit > 0:
-                if (x - p_comp) * 3 > limit:
+                if x - p_comp > limit >> share:
                     votes += 1
                 else:
                     votes -= 1

@@ -164,6 +164,7 @@ class Detector:
         self.history.record(state)
         if base_ticks == _SETTLE:
             self.restart()
+            self.history.restart()
             inventory.settle()
             top_permille = 0
         if latched:

@@ -77,6 +77,7 @@ FIRST_SLOW_STAGE = const(2)
 FIRST_DRIFT_STAGE = const(4)  # from here on the sensors' drift is most of the floor: uL by the sensitivity
 SOFTEST = const(400)  # percent of the nominal sensitivity that it is followed to
 QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
+COLOUR_KNOWN_TICKS = const(1800)  # base samples until the steps of a second tell coloured noise from white
 BLANK_UL = const(20000)  # a transient so large that every reference is taken anew each time that it has halved
 
 
@@ -133,9 +134,6 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
         noise = NOISE_CAP_UL
     st[D_NOISE_UL] = noise
     slow_noise = noise
-    softness = (sensitivity_ul_kpa >> 3) * 100 // ((cfg[DC_SENSITIVITY_UL_KPA] >> 3) + 1)
-    if softness > SOFTEST:
-        softness = SOFTEST
     if unrest_ul > st[D_UNREST_TOP_UL]:
         st[D_UNREST_TOP_UL] = unrest_ul
     elif st[D_UNREST_TOP_UL] > BLANK_UL and unrest_ul < st[D_UNREST_TOP_UL] >> 1:
@@ -225,11 +223,18 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                 threshold = noise
                 if j >= FIRST_SLOW_STAGE:
                     threshold = slow_noise
-                elif j and st[D_SLOW_NOISE_UL] > noise and st[D_BASE_TICKS] >= 1800:
+                elif j and st[D_SLOW_NOISE_UL] > noise and st[D_BASE_TICKS] >= COLOUR_KNOWN_TICKS:
                     # Means of 0.3 s see a quarter of what is coloured, once that is known.
                     threshold += (st[D_SLOW_NOISE_UL] - noise) >> 2
+                if threshold > NOISE_CAP_UL:
+                    threshold = NOISE_CAP_UL
                 threshold = threshold // 10 * cfg[c + SC_GAIN_PERMILLE] // 100
-                if j >= FIRST_DRIFT_STAGE and softness > 100:
+                softness = 0
+                if j >= FIRST_DRIFT_STAGE:
+                    softness = (sensitivity_ul_kpa >> 3) * 100 // ((cfg[DC_SENSITIVITY_UL_KPA] >> 3) + 1)
+                    if softness > SOFTEST:
+                        softness = SOFTEST
+                if softness > 100:
                     threshold += cfg[c + SC_FLOOR_UL] // 100 * softness
                 else:
                     threshold += cfg[c + SC_FLOOR_UL]

@@ -8,7 +8,7 @@ from tcs import coolant_tables
 from tcs import inventory_kernel as ik
 from tcs import neighbours_kernel as nk
 from tcs.carry_kernel import temperatures
-from tcs.inventory_kernel import I_BEST_MC, I_DUE, I_INVENTORY_UL, I_MASK, I_NEAR, I_NEAR_MC, I_PROFILE_Q20, I_STARTED, account
+from tcs.inventory_kernel import I_BEST_MC, I_DUE, I_INVENTORY_UL, I_NEAR, I_NEAR_MC, I_PROFILE_Q20, I_STARTED, account
 from tcs.neighbours_kernel import follow
 from tcs.tables import (
     P_COOLANT,
@@ -93,7 +93,7 @@ class Inventory:
             # Without flow nothing carries what the neighbours know: each stays as it was.
             gas, bay = sensing.value(_T_GAS), sensing.value(_T_BAY)
             begins = 1 if state[I_PROFILE_Q20] < ik.PROFILE_Q20 else 0
-            follow(state, I_BEST_MC, I_NEAR_MC, state[I_MASK], begins, gas, bay, self._neighbours, self._neighbours_cfg)
+            follow(state, I_BEST_MC, I_NEAR_MC, begins, gas, bay, self._neighbours, self._neighbours_cfg)
             state[I_NEAR] = 1
         status = account(sensing.p_comp_pa, connected, flowing, state, self._cfg)
         self.status = status

@@ -55,14 +55,6 @@ I_NEAR_MC = const(76)  # x3: gas, supply, return as their neighbours show them (
 I_SIZE = const(79)
 
 # status
-WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
-WIDE_MC = const(110)
-LEAD_NOISE_MC = const(4)  # three deviations of a lead, before its gain
-PROFILE_Q20 = const(1048576)
-PART_FLOWING = const(31)  # of slope / 16 in uL/K times mK: 62.5 would be what a lead corrects by
-PART_STILL = const(125)
-STILL = const(36)  # 10 s of what a temperature's change compensates, by its lead, of slope / 16
-STILL_MISSING = const(10)  # times that when a radiator's is missing: how it differs from the others changes by a quarter of what they do
 S_OK = const(0)
 S_BOTTOMED = const(1)  # no gas volume left to give: pressure says nothing about the volume
 S_OVER_RANGE = const(2)  # hot stop: liquid-full
@@ -93,6 +85,15 @@ C_LAG_TICKS = const(23)  # of the temperature sensors
 C_DUE_TICKS = const(24)  # between two periods
 C_TABLE = const(25)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
+
+WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
+WIDE_MC = const(110)
+LEAD_NOISE_MC = const(4)  # three deviations of a lead, before its gain
+PROFILE_Q20 = const(1048576)
+PART_FLOWING = const(31)  # of slope / 16 in uL/K times mK: 62.5 would be what a lead corrects by
+PART_STILL = const(125)
+STILL = const(36)  # 10 s of what a temperature's change compensates, by its lead, of slope / 16
+STILL_MISSING = const(10)  # times that when a radiator's is missing: how it differs from the others changes by a quarter of what they do
 INVENTORY_MAX_UL = const(107000000)  # ten of them stay within 30 bits
 GAS_LOW_MAX_Q6 = const(1000000000)  # 15.6 L: beyond 1.25 times the largest compensator
 RETURN_SMOOTHS = const(3)  # smoothing times that a temperature that is back is watched for

@@ -40,11 +40,11 @@ SLOWEST_PERIODS = const(80)  # at first a missing one follows what the others sa
 
 
 @micropython.native
-def follow(values: ptr32, best: int, near: int, known: int, begins: int, gas: int, bay: int, st: ptr32, cfg: ptr32) -> int:
+def follow(values: ptr32, best: int, near: int, begins: int, gas: int, bay: int, st: ptr32, cfg: ptr32) -> int:
     """One period. values[best..]: gas, supply, return, three radiators (milli-degC); values[near..]: out, gas, supply, return.
 
-    known: mask of best's that are their own sensor's; begins: 1 while a flow begins after a standstill; gas, bay: as their own sensors say,
-    milli-degC or UNKNOWN, which keeps it where it was.
+    begins: 1 while a flow begins after a standstill; gas, bay: as their own sensors say, milli-degC or UNKNOWN, which keeps it where it
+    was.
     While a flow settles, slugs of other temperatures pass that no neighbour knows of: each then is what its own sensor says, and goes on
     from there; a missing one comes nearer to what the others let expect, slowly at first.
     """

@@ -60,3 +60,26 @@ def test_noise_is_no_leak_in_the_cold_nor_in_the_warm(common_noise_kpa) -> None:
         flight = Flight(PlantConfig.from_preset("soyuz", coolant_temp_c=temp_c, common_noise_kpa=common_noise_kpa), seed, [])
         flight.fly(7200.0, lambda: False)
         assert not [alarm for alarm in flight.alarms if alarm[0] > 180.0], temp_c
+
+
+@pytest.mark.req("REQ-SAF-001", "REQ-INV-005")
+@pytest.mark.parametrize("is_stopped_first", [False, True])
+@pytest.mark.parametrize("head_share", [0.2, 0.34, 0.5])
+def test_a_weak_pump_is_no_leak(head_share, is_stopped_first) -> None:
+    """At a third of the head the flow was once taken for begun and stopped hundreds of times, and a leak called."""
+    events = [PlantEvent(400.0, "pump", {"mode": "degrade", "value": head_share})]
+    if is_stopped_first:
+        events.insert(0, PlantEvent(200.0, "pump", {"mode": "off"}))
+    flight = Flight(PlantConfig.from_preset("soyuz"), 1, events)
+    flight.fly(1500.0)
+    assert not flight.alarms
+
+
+@pytest.mark.req("REQ-DET-001")
+@pytest.mark.parametrize("head_share", [0.2, 0.34])
+def test_a_leak_beside_a_weak_pump_is_called(head_share) -> None:
+    weak = PlantEvent(100.0, "pump", {"mode": "degrade", "value": head_share})
+    leak = PlantEvent(700.0, "leak", {"segment": "rad2", "hole_mm": 0.3, "ramp_s": 0.0})
+    flight = Flight(PlantConfig.from_preset("soyuz"), 1, [weak, leak])
+    assert flight.fly(800.0, lambda: True)
+    assert 700.0 < flight.alarms[0][0] <= 730.0

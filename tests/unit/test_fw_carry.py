@@ -61,26 +61,27 @@ def test_carry_flows_by_the_majority_of_pump_and_radiators():
     reference = array("i", [0] * pk.R_SIZE)
     comp, head_pump, head_rad = 118000, 30000, 9000
 
-    def flows(*heads):
+    def flows(*heads, was=0):
         for i in range(4):
             reference[pk.R_VALUE + i] = sk.UNKNOWN if heads[i] is None else comp + heads[i]
-        return ck.flows(reference, comp, head_pump, head_rad)
+        return ck.flows(reference, comp, head_pump, head_rad, was)
 
     running, standing = (30000, 9000, 9000, 9000), (0, 0, 0, 0)
     assert flows(*running) == 1
     assert flows(*standing) == 0
     for i in range(4):
         for lie in (None, -100000, 400000):  # whatever one of them says
-            assert flows(*running[:i], lie, *running[i + 1 :]) == 1
-            assert flows(*standing[:i], lie, *standing[i + 1 :]) == 0
-    assert flows(10001, None, None, None) == 1
-    assert flows(10000, None, None, None) == 0
-    assert flows(10000, 3001, None, None) == 1  # one against one
+            for was in (0, 1, 1 << 20):
+                assert flows(*running[:i], lie, *running[i + 1 :], was=was) == 1
+                assert flows(*standing[:i], lie, *standing[i + 1 :], was=was) == 0
+    assert [flows(head, None, None, None) for head in (7501, 7500)] == [1, 0]  # a quarter to begin
+    assert [flows(head, None, None, None, was=1) for head in (3751, 3750)] == [1, 0]  # an eighth to go on
+    assert flows(7500, 2251, None, None) == 1  # one against one
     assert flows(None, None, None, None) == 1
-    assert ck.flows(reference, sk.UNKNOWN, head_pump, head_rad) == 1
+    assert ck.flows(reference, sk.UNKNOWN, head_pump, head_rad, 0) == 1
     for i in range(4):
         reference[pk.R_VALUE + i] = comp
-    assert ck.flows(reference, comp, 0, 0) == 1  # no rated heads: nobody can tell
+    assert ck.flows(reference, comp, 0, 0, 0) == 1  # no rated heads: nobody can tell
 
 
 @pytest.mark.req("REQ-KRN-001")

@@ -188,3 +188,12 @@ def test_detector_lets_the_sensors_drift_count_by_the_gas_that_is_left(pressure_
         gain = state[dk.D_SLOW_NOISE_UL] * cfg[row + dk.SC_GAIN_PERMILLE] / 1000
         floor = cfg[row + dk.SC_FLOOR_UL] * (floors if stage >= dk.FIRST_DRIFT_STAGE else 1)
         assert abs(state[at + dk.S_THRESHOLD_UL] - gain - floor) < 0.02 * (gain + floor) + 20, stage
+
+
+@pytest.mark.req("REQ-DET-001")
+def test_detector_fits_no_ramp_to_what_the_filters_did_as_they_set_out() -> None:
+    chain = Chain()
+    chain.run(249)
+    assert max(chain.detector.history.filled) > 200
+    chain.run(20)
+    assert max(chain.detector.history.filled) <= 20

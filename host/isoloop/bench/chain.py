@@ -58,7 +58,7 @@ def chain() -> SimpleNamespace:
     unrest_max = firmware("tcs.inventory")._UNREST_MAX_UL
     v_pressure, v_spread = pk.V_PRESSURE, pk.V_SPREAD_Q8
     i_near, i_near_mc, i_started, i_best = ik.I_NEAR, ik.I_NEAR_MC, ik.I_STARTED, ik.I_BEST_MC
-    i_due, i_mask, i_profile, built = ik.I_DUE, ik.I_MASK, ik.I_PROFILE_Q20, ik.PROFILE_Q20
+    i_due, i_profile, built = ik.I_DUE, ik.I_PROFILE_Q20, ik.PROFILE_Q20
     i_stops = ik.I_STOPS
     stride, value, v_count = sk.ST_STRIDE, sk.ST_VALUE, pk.V_COUNT
     i_inventory, i_sensitivity, ok = ik.I_INVENTORY_UL, ik.I_SENSITIVITY_UL_KPA, ik.S_OK
@@ -118,14 +118,14 @@ def chain() -> SimpleNamespace:
                 settle[1] = 1
                 flowing = 0
                 if pump_on:
-                    flowing = carry_flows(heads, p, cfg[C_HEAD_PUMP_PA], cfg[C_HEAD_RAD_PA])
+                    flowing = carry_flows(heads, p, cfg[C_HEAD_PUMP_PA], cfg[C_HEAD_RAD_PA], inventory[i_profile])
                 jump_ul = carry_temperatures(sensing, inventory)
                 if jump_ul > 0:
                     inventory[i_unrest] = max(inventory[i_unrest], min(unrest_max, jump_ul))
                 if inventory[i_due] == 0 and inventory[i_started] and flowing:
                     gas, bay = sensing[8 * stride + value], sensing[14 * stride + value]
                     begins = 1 if inventory[i_profile] < built else 0
-                    follow(inventory, i_best, i_near_mc, inventory[i_mask], begins, gas, bay, neighbours, neighbours_cfg)
+                    follow(inventory, i_best, i_near_mc, begins, gas, bay, neighbours, neighbours_cfg)
                     inventory[i_near] = 1
                 status = account(p, 7, flowing, inventory, inventory_cfg)
                 if status == ok and x[X_GAP_TICKS] > 0:

@@ -204,7 +204,8 @@ class Flight:
         was = detector.verdict
         sensing.update(plant.counts, 0xFFFF, self.tick, 0 if was == self._suspect_state else 1, 7)
         heads = int(self._cfg[c.C_HEAD_PUMP_PA]), int(self._cfg[c.C_HEAD_RAD_PA])
-        flowing = self._pump_on and stage("carry_kernel").flows(sensing.reference, sensing.p_comp_pa, *heads)
+        profile = int(self.inventory.state[firmware("tcs.inventory_kernel").I_PROFILE_Q20])
+        flowing = self._pump_on and stage("carry_kernel").flows(sensing.reference, sensing.p_comp_pa, *heads, profile)
         self.inventory.update(sensing, 7, flowing, True)
         verdict = detector.update(sensing, self.inventory, True, self.tick)
         self.tick += 1
