@@ -17,8 +17,9 @@ from tcs.standing import Standing
 from tcs.tables import (
     P_RAMP_GATE_PERMILLE,
     P_RAMP_QUICK_ALLOW_NL_S,
-    P_RAMP_SIGMA_PERMILLE,
+    P_RAMP_QUICK_SIGMA_PERMILLE,
     P_RAMP_SLOW_ALLOW_NL_S,
+    P_RAMP_SLOW_SIGMA_PERMILLE,
     P_STANDING_PERMILLE,
     P_SUSPECT_PERMILLE,
     P_TICK_MS,
@@ -62,7 +63,7 @@ class Detector:
         self._ramp = array("i", bytes(4 * lk.R_SIZE))
         self._suspect_permille = params[P_SUSPECT_PERMILLE]
         self._standing_permille = params[P_STANDING_PERMILLE]
-        self._ramp_sigma_permille = params[P_RAMP_SIGMA_PERMILLE]
+        self._ramp_sigma_permille = params[P_RAMP_QUICK_SIGMA_PERMILLE], params[P_RAMP_SLOW_SIGMA_PERMILLE]
         self._ramp_gate_permille = params[P_RAMP_GATE_PERMILLE]
         # Below it neither the bank nor a fit has anything to say.
         self._calm_permille = min(self._suspect_permille, self._ramp_gate_permille, 1000)
@@ -124,6 +125,14 @@ class Detector:
     def noise_ul(self):
         """Standard deviation of a base sample of the inventory: quick changes pass the gas's lead by five sevenths."""
         return max(self.state[dk.D_NOISE_UL], self.state[dk.D_SLOW_NOISE_UL]) * 5 // 7
+
+    def _ramp_noise_ul(self, samples):
+        """The noise of a base sample as a ramp of so many sees it: quick changes by five sevenths, what is coloured by its length."""
+        state = self.state
+        if state[dk.D_BASE_TICKS] < dk.COLOUR_KNOWN_TICKS:
+            return self.noise_ul()
+        square = 2090 + state[dk.D_COLOUR_EXCESS] * 4 * samples // 27  # in units of a 64th of the noise
+        return min(_NOISE_MAX_UL, state[dk.D_NOISE_UL] * lk.isqrt(square) // 64)
 
     def update(self, sensing, inventory, trusted, tick):
         """One tick. Returns the verdict. While the inventory is unknown the bank stands still and keeps its references."""
@@ -242,13 +251,13 @@ class Detector:
         ramp = self._ramp
         signal = lk.fit_ramp(history.rings[level], history.newest[level], 2, _RAMP_LAST, self._allow_q4[level], self._norm, ramp)
         # What the supply reference and the temperatures leave does not fall with the pressure's noise: a floor each.
-        noise = max(self.noise_ul(), _FLOOR_UL)
+        noise = max(self._ramp_noise_ul(ramp[lk.R_SAMPLES]), _FLOOR_UL)
         if level:
             # Means of 0.9 s: their noise is slow noise, and the gas's lead passes all of it; the temperatures' adds to it.
             noise = min(_NOISE_MAX_UL, self.state[dk.D_SLOW_NOISE_UL] // 3)
             lines = min(_NOISE_MAX_UL, inventory.slope_ul_k() // 1000 * _LINES_NOISE_MK // 10)
             noise = lk.isqrt(noise * noise + lines * lines)
-        threshold = noise // 10 * self._ramp_sigma_permille // 100
+        threshold = noise // 10 * self._ramp_sigma_permille[level] // 100
         # An error of U uL that came about over m samples is a signal of U sqrt(m / 3).
         threshold += (inventory.unrest_ul() >> 4) * lk.isqrt(ramp[lk.R_SAMPLES] * 85)
         if threshold <= 0 or signal <= 0:

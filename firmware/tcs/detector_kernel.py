@@ -37,10 +37,14 @@ D_NOISE_Q8 = const(31)
 D_TOP = const(32)  # the stage with the largest statistic
 D_TOP_PERMILLE = const(33)
 D_LAST_BLOCK_UL = const(34)
+D_COLOUR_EXCESS = const(35)  # square of the colour beyond white noise's, thousandths
 D_SLOW_NOISE_UL = const(36)  # the same for means of a second and more
-D_UNREST_TOP_UL = const(35)  # the largest unrest since the references were last taken anew
-D_STAGE = const(40)
-D_SAMPLE = const(57)  # the last base sample: it is the block mean of stage 0
+D_COLOUR_Q8 = const(37)  # steps of 2.7 s means as permille of the noise of a base sample; white noise and the supply's wander: 750..910
+D_COLOUR_STEPS = const(38)
+D_COLOUR_BLOCK_UL = const(39)
+D_UNREST_TOP_UL = const(40)  # the largest unrest since the references were last taken anew
+D_STAGE = const(41)
+D_SAMPLE = const(58)  # the last base sample: it is the block mean of stage 0
 
 # stage row
 S_COUNT = const(0)
@@ -55,7 +59,7 @@ S_NEW = const(53)
 S_EPOCH = const(54)
 S_REF_EPOCH = const(55)
 S_STRIDE = const(56)
-D_SIZE = const(488)
+D_SIZE = const(489)
 
 # configuration: globals, then one row a stage
 DC_BASE_TICKS = const(0)
@@ -77,7 +81,12 @@ FIRST_SLOW_STAGE = const(2)
 FIRST_DRIFT_STAGE = const(4)  # from here on the sensors' drift is most of the floor: uL by the sensitivity
 SOFTEST = const(400)  # percent of the nominal sensitivity that it is followed to
 QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
-COLOUR_KNOWN_TICKS = const(1800)  # base samples until the steps of a second tell coloured noise from white
+COLOUR_STAGE = const(3)
+COLOUR_STEPS = const(512)  # 23 min
+COLOUR_FIRST_TICKS = const(300)
+COLOUR_KNOWN_TICKS = const(1800)  # base samples until the steps tell coloured noise from white
+COLOUR_MAX_PERMILLE = const(8000)
+WHITE = const(900)  # square of 949 permille
 BLANK_UL = const(20000)  # a transient so large that every reference is taken anew each time that it has halved
 
 
@@ -155,14 +164,33 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                     j += 1
             break
         if j == FIRST_SLOW_STAGE:
-            # Coloured noise: white noise shows in the steps of 0.9 s means with 0.80 of its rating; what is beyond 0.85 counts
-            # thirteenfold in variance over longer times (a correlation of 1 s).
-            seen = st[D_NOISE_Q8] >> 8
-            # Less the standard error that the first minutes' few steps leave it.
-            if st[D_BASE_TICKS] < 1200:
-                seen -= seen >> 3
-            elif st[D_BASE_TICKS] < 9000:
-                seen -= seen >> 4
+            if st[D_BASE_TICKS] >= COLOUR_KNOWN_TICKS:
+                # Coloured noise: what the steps of 2.7 s means have beyond white noise counts 2.6 times in variance over longer times
+                # (a correlation of 1 s).
+                seen = st[D_COLOUR_Q8] >> 8
+                if st[D_BASE_TICKS] < 9000:
+                    seen -= seen >> 3  # less the standard error of few steps
+                seen = seen * seen // 1000 - WHITE
+                if seen < 0:
+                    seen = 0
+                st[D_COLOUR_EXCESS] = seen
+                slow_noise = 64
+                limit = 4096 + seen * 1065 // 100
+                while slow_noise * slow_noise < limit and slow_noise < 256:
+                    slow_noise += 2
+                slow_noise = noise // 64 * slow_noise + noise % 64
+                limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
+                if slow_noise > limit:
+                    slow_noise = limit
+                seen = 0
+            else:
+                # Until then by the steps of 0.9 s means: white noise shows there with 0.80 of its rating; what is beyond 0.85 counts
+                # thirteenfold. Less the standard error that the first minutes' few steps leave it.
+                seen = st[D_NOISE_Q8] >> 8
+                if st[D_BASE_TICKS] < 1200:
+                    seen -= seen >> 3
+                else:
+                    seen -= seen >> 4
             if seen > noise - noise // 7:
                 limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
                 if seen > limit:
@@ -283,6 +311,21 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                         st[D_NOISE_Q8] += step >> 6
                     else:
                         st[D_NOISE_Q8] += step >> 9
+                if j == COLOUR_STAGE:
+                    if adapt and st[D_BASE_TICKS] >= COLOUR_FIRST_TICKS:
+                        # The same for means of 2.7 s, against the noise that the gas's volume of the moment makes: x sqrt(27).
+                        step = st[s + S_MEAN] - st[D_COLOUR_BLOCK_UL]
+                        if step < 0:
+                            step = 0 - step
+                        if step > 100000:
+                            step = 100000
+                        step = step * 4604 // (noise + 1)
+                        if step > COLOUR_MAX_PERMILLE:
+                            step = COLOUR_MAX_PERMILLE
+                        if st[D_COLOUR_STEPS] < COLOUR_STEPS:
+                            st[D_COLOUR_STEPS] += 1
+                        st[D_COLOUR_Q8] += ((step << 8) - st[D_COLOUR_Q8]) // st[D_COLOUR_STEPS]
+                    st[D_COLOUR_BLOCK_UL] = st[s + S_MEAN]
                 if j == 2:
                     st[D_LAST_BLOCK_UL] = st[s + S_MEAN]
                 threshold = st[s + S_THRESHOLD_UL]

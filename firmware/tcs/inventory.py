@@ -35,7 +35,6 @@ _STOP_MARGIN_ML = const(100)
 _EMPTY_PA = const(3000)
 # Sensor lag and smoothing are undone by T + gain (T - lowpass(T, lag / gain)): a larger gain follows quicker and passes more noise. Inside
 # one of the converter's wide codes a temperature is nine times as noisy: hence the smoothing.
-_LEAD_GAIN = const(4)
 _SMOOTH_MS = const(3000)
 # Blanking after a thermal transient: bounded in volume and in time, so that no leak hides in it for long (docs/detector.md).
 _WIDE_MS = const(60000)  # a wide code is passed in about that time
@@ -44,6 +43,7 @@ _UNREST_MAX_UL = const(400000)
 _SETTLED_UL = const(8000)
 _DUE_MS = const(500)  # a period: how often the leads' changes are looked at, and the neighbours followed
 _RATE_MS = const(60000)
+_SUCTION_MS = const(40000)
 _PROFILE_MS = const(102400)  # about the time that a radiator's content takes to pass
 # Neighbours (docs/inventory.md): from the return's sensor to the compensator, the bay's cold plates beside its sensor's lag, a line.
 _RETURN_MS = const(60000)
@@ -70,6 +70,7 @@ class Inventory:
         self._cfg = _config(params)
         self._neighbours = array("i", bytes(4 * nk.N_SIZE))
         self._neighbours_cfg = _neighbours(params)
+        self.smooth_ms, self.lead_ms = _SMOOTH_MS, _lead_ms(params)
         self.density_kg_m3 = coolant_tables.DENSITY_20_KG_M3[params[P_COOLANT]]
 
     def update(self, sensing, connected, flowing, trusted):
@@ -148,7 +149,7 @@ def _config(params):
     cfg[ik.C_VOLUME_ML + ik.T_RAD1] = params[P_VOLUME_RAD1_ML]
     cfg[ik.C_VOLUME_ML + ik.T_RAD1 + 1] = params[P_VOLUME_RAD2_ML]
     cfg[ik.C_VOLUME_ML + ik.T_RAD1 + 2] = params[P_VOLUME_RAD3_ML]
-    cfg[ik.C_LEAD_GAIN] = _LEAD_GAIN
+    cfg[ik.C_LEAD_GAIN] = ik.LEAD_GAIN
     due_ticks = _due_ticks(params)
     cfg[ik.C_DUE_TICKS] = due_ticks - 1
     cfg[ik.C_RATE_PERIODS] = _RATE_MS // (due_ticks * params[P_TICK_MS])
@@ -157,8 +158,9 @@ def _config(params):
     cfg[ik.C_PROFILE_Q20] = ik.PROFILE_Q20 // (_PROFILE_MS // params[P_TICK_MS])
     cfg[ik.C_WIDE_TICKS] = _WIDE_MS // params[P_TICK_MS]
     cfg[ik.C_SMOOTH_TICKS] = max(1, _SMOOTH_MS // params[P_TICK_MS])
-    cfg[ik.C_LEAD_TICKS] = max(1, (params[P_T_LAG_MS] + _SMOOTH_MS) // _LEAD_GAIN // params[P_TICK_MS])
+    cfg[ik.C_LEAD_TICKS] = max(1, _lead_ms(params) // params[P_TICK_MS])
     cfg[ik.C_GAS_LOW_TICKS] = max(1, params[P_GAS_RELAX_MS] // params[P_TICK_MS])
+    cfg[ik.C_SUCTION_TICKS] = _SUCTION_MS // params[P_TICK_MS]
     cfg[ik.C_LAG_TICKS] = max(1, params[P_T_LAG_MS] // params[P_TICK_MS])
     cfg[ik.C_TABLE_START_MC] = coolant_tables.FIRST_MDEGC[params[P_COOLANT]]
     cfg[ik.C_TABLE_POINTS] = points
@@ -170,6 +172,10 @@ def _config(params):
         cfg[ik.C_TABLE + points + i] = vapour[i]
         i += 1
     return cfg
+
+
+def _lead_ms(params):
+    return (params[P_T_LAG_MS] + _SMOOTH_MS) // ik.LEAD_GAIN
 
 
 def _due_ticks(params):

@@ -52,7 +52,8 @@ I_GAS_LAGGED_Q6 = const(73)  # h as the gas's sensor shows it
 I_GAS_SMOOTH_Q6 = const(74)  # that, smoothed as the temperatures are
 I_GAS_LEAD_Q6 = const(75)  # and what its lead is taken against
 I_NEAR_MC = const(76)  # x3: gas, supply, return as their neighbours show them (neighbours_kernel)
-I_SIZE = const(79)
+I_SUCTION_Q8 = const(79)  # the return where it passes the compensator
+I_SIZE = const(80)
 
 # status
 S_OK = const(0)
@@ -83,13 +84,17 @@ C_PROFILE_Q20 = const(21)  # built up in a tick
 C_WIDE_TICKS = const(22)
 C_LAG_TICKS = const(23)  # of the temperature sensors
 C_DUE_TICKS = const(24)  # between two periods
-C_TABLE = const(25)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
+C_SUCTION_TICKS = const(25)  # from the return's sensor to the compensator, with the flow
+C_TABLE = const(26)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
 
 WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
 WIDE_MC = const(110)
 LEAD_NOISE_MC = const(4)  # three deviations of a lead, before its gain
 PROFILE_Q20 = const(1048576)
+PROFILE_PART = const(48)
+LEAD_GAIN = const(4)
+LATE_MAX_Q8 = const(7680000)  # 30 K
 PART_FLOWING = const(31)  # of slope / 16 in uL/K times mK: 62.5 would be what a lead corrects by
 PART_STILL = const(125)
 STILL = const(36)  # 10 s of what a temperature's change compensates, by its lead, of slope / 16
@@ -358,6 +363,18 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     if st[I_SENSITIVITY_UL_KPA] > SENSITIVITY_MAX_UL_KPA:
         st[I_SENSITIVITY_UL_KPA] = SENSITIVITY_MAX_UL_KPA
 
+    # What passes the compensator was at the return's sensor a while ago; without flow it stays.
+    t = st[I_BEST_MC + T_RETURN] << 8
+    if st[I_STARTED] == 0:
+        st[I_SUCTION_Q8] = t
+    elif flowing:
+        st[I_SUCTION_Q8] += (t - st[I_SUCTION_Q8]) // cfg[C_SUCTION_TICKS]
+    late = st[I_SUCTION_Q8] - t
+    if late > LATE_MAX_Q8:
+        late = LATE_MAX_Q8
+    elif late < -LATE_MAX_Q8:
+        late = -LATE_MAX_Q8
+
     # Liquid: each line's volume, and what the compensator holds, as at 20 C.
     inventory = 0
     liquid = gas_max_ul - gas
@@ -367,7 +384,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     i = T_RAD1
     while i < SLOTS:
         if (connected >> (i - T_RAD1)) & 1:
-            shared += cfg[C_VOLUME_ML + i] // 6 * (profile >> 10) >> 10
+            shared += cfg[C_VOLUME_ML + i] // PROFILE_PART * (profile >> 10) >> 10
         i += 1
     i = T_SUPPLY
     while i < SLOTS:
@@ -391,11 +408,12 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         elif (connected >> (i - T_RAD1)) & 1 == 0:
             volume = 0
         else:
-            volume -= (volume // 6 * (profile >> 10) >> 10) * 2
+            volume -= (volume // PROFILE_PART * (profile >> 10) >> 10) * 2
         inventory += volume * 1000 + volume * (ppm // 1000) + volume * (ppm % 1000) // 1000
         if i == T_RETURN:
             volume = liquid // 1000
-            compensator = liquid + volume * (ppm // 1000) + volume * (ppm % 1000) // 1000
+            part = ppm + slope * (late >> 8) // TABLE_STEP_MC
+            compensator = liquid + volume * (part // 1000) + volume * (part % 1000) // 1000
             volume += cfg[C_VOLUME_ML + i] + shared
             # At the vapour pressure, agreeing sensors mean a loop without gas pressure, not three broken sensors.
             vapour = cfg[C_TABLE + cfg[C_TABLE_POINTS] + j]

@@ -27,34 +27,25 @@ R_SIZE = const(3)
 def fit_ramp(ring: ptr32, newest: int, first: int, last: int, allow_q4: int, norm: ptr32, out: ptr32) -> int:
     """Fit "level, then a ramp down that began m samples ago" for m = first..last; the best m by likelihood stands in `out`.
 
-    ring: the last RING samples (uL), `newest` the index of the last one; the level is the mean of BASELINE samples older than `last`.
-    allow_q4: a slope (uL a sample) that is none of the fit's business; norm[m]: 16 sqrt(sum of squares of the ramp), enlarged by what the
-    level's own error adds (see ramp_norm). Returns the matched filter's output in uL: a normal deviate times a sample's noise.
+    ring: the last RING samples (uL), `newest` the index of the last one; the level is the mean of the BASELINE samples before the ramp, so
+    that what drifts has had little time to. allow_q4: a slope (uL a sample) that is none of the fit's business; norm[m]: 16 sqrt(sum of
+    squares of the ramp), enlarged by what the level's own error adds (see ramp_norm). Returns the matched filter's output in uL: a normal
+    deviate times a sample's noise.
     """
+    # Keep the sums within 30 bits: samples count from the newest, and a ramp's moment is at most last^2 / 2 times the largest.
+    zero = ring[newest]
     i = newest - last - BASELINE + 1
     if i < 0:
         i += RING
-    zero = ring[newest]
-    level = 0
-    j = 0
-    while j < BASELINE:
-        x = ring[i] - zero
-        if x > CLIP_UL:
-            x = CLIP_UL
-        elif x < -CLIP_UL:
-            x = -CLIP_UL
-        level += x
-        i += 1
-        if i == RING:
-            i = 0
-        j += 1
-    level = level // BASELINE
-    # Keep the sums within 30 bits: the ramp's moment is at most last^2 / 2 times the drop.
-    shift = 0
-    x = level
+    x = ring[i] - zero
+    if x > CLIP_UL:
+        x = CLIP_UL
+    elif x < -CLIP_UL:
+        x = -CLIP_UL
     if x < 0:
         x = 0 - x
-    while x > 100000:
+    shift = 0
+    while x > 90000:
         x >>= 1
         shift += 1
     limit = 100000 << shift
@@ -63,30 +54,64 @@ def fit_ramp(ring: ptr32, newest: int, first: int, last: int, allow_q4: int, nor
     x = 0x3FFFFFFF // (last * (last + 1) // 2 * (2 * last + 1) // 3)
     if allowed > x:
         allowed = x
+    # The samples of the first level: the BASELINE before the newest.
+    level = 0
+    i = newest - BASELINE
+    if i < 0:
+        i += RING
+    old = i
+    m = 0
+    while m < BASELINE:
+        x = ring[i] - zero
+        if x > limit:
+            x = limit
+        elif x < 0 - limit:
+            x = 0 - limit
+        level += x >> shift
+        i += 1
+        if i == RING:
+            i = 0
+        m += 1
     best = 0
     best_m = first
     best_moment = 0
+    best_level = 0
     total = 0
     moment = 0
     squares = 0
     m = 1
     i = newest
     while m <= last:
-        x = level - (ring[i] - zero)
+        x = ring[i] - zero
         if x > limit:
             x = limit
         elif x < 0 - limit:
             x = 0 - limit
-        total += x >> shift
+        x = x >> shift
+        if m > 1:
+            # This sample leaves the level for the ramp; an older one comes in.
+            level -= x
+            old -= 1
+            if old < 0:
+                old += RING
+            drop = ring[old] - zero
+            if drop > limit:
+                drop = limit
+            elif drop < 0 - limit:
+                drop = 0 - limit
+            level += drop >> shift
+        total += x
         moment += total
         squares += m * m
         if m >= first:
-            x = moment - allowed * squares // 16
+            drop = level // BASELINE * (m * (m + 1) // 2) + level % BASELINE * (m * (m + 1) // 2) // BASELINE - moment
+            x = drop - allowed * squares // 16
             x = x // norm[m] * 16 + x % norm[m] * 16 // norm[m]
             if x > best:
                 best = x
                 best_m = m
-                best_moment = moment // squares * 16 + moment % squares * 16 // squares
+                best_moment = drop // squares * 16 + drop % squares * 16 // squares
+                best_level = level // BASELINE
         i -= 1
         if i < 0:
             i += RING
@@ -95,7 +120,7 @@ def fit_ramp(ring: ptr32, newest: int, first: int, last: int, allow_q4: int, nor
     if best_moment > (0x1FFFFFFF >> shift):
         best_moment = 0x1FFFFFFF >> shift
     out[R_SLOPE_Q4] = best_moment << shift
-    out[R_LEVEL_UL] = level + zero
+    out[R_LEVEL_UL] = (best_level << shift) + zero
     if best > (0x1FFFFFFF >> shift):
         best = 0x1FFFFFFF >> shift
     return best << shift

@@ -21,19 +21,31 @@ class Standing:
     def __init__(self):
         self.change = array("i", bytes(4 * ek.CHANNELS))
         self.evidence = array("i", bytes(4 * ek.E_SIZE))
+        self._led = array("i", bytes(4 * ek.RING))
 
     def stage_ul(self, excess_ul, state, now, ref, window, history, sensing, inventory):
         """Of a stage's excess; now, ref: where its channels' means stand in state; window: base samples since the reference."""
         ek.changes(state, now, ref, self.change)
-        return self._left(excess_ul, window, history, sensing, inventory)
+        self.evidence[ek.E_SUPPLY_LOSS_UL] = ek.UNKNOWN
+        self._weigh(window, sensing, inventory)
+        return self._left(excess_ul, history, sensing, inventory)
 
     def ramp_ul(self, drop_ul, level, samples, history, sensing, inventory):
         """Of what the ramp fit on a level of the history has taken as lost over its `samples`."""
-        ek.ramp_changes(history.channels[level], history.newest[level] & (ek.RING - 1), samples, self.change)
-        return self._left(drop_ul, samples * history.periods[level], history, sensing, inventory)
+        rows, newest, period = history.channels[level], history.newest[level] & (ek.RING - 1), history.periods[level]
+        ek.ramp_changes(rows, newest, samples, self.change)
+        smooth, lead = inventory.smooth_ms // (10 * period), inventory.lead_ms // (10 * period)
+        led = ek.ramp_led(rows, newest, samples, ek.CH_V_REF, max(10, smooth), max(10, lead), ik.LEAD_GAIN, self._led)
+        self._weigh(samples * period, sensing, inventory)
+        evidence = self.evidence
+        # What is read too high shows too low a pressure, which is a loss, and too low a temperature, which is a gain.
+        loss_ul = _share_ul(evidence[ek.E_PRESSURE_ML], self.change[ek.CH_V_REF]) - _share_ul(evidence[ek.E_THERMAL_ML], led)
+        evidence[ek.E_SUPPLY_LOSS_UL] = max(0, loss_ul)
+        # A step before the ramp weighs one and a half times, and a walk over the level is a third of its length.
+        evidence[ek.E_LEVEL_WINDOW] = (ek.BASELINE * 3 // 4 + samples) * period
+        return self._left(drop_ul, history, sensing, inventory)
 
-    def _left(self, excess_ul, window, history, sensing, inventory):
-        self._weigh(window, sensing, inventory)
+    def _left(self, excess_ul, history, sensing, inventory):
         trend = ek.UNKNOWN
         if history.filled[1] >= ek.RING:
             trend = ek.trend(history.channels[1], history.newest[1] & (ek.RING - 1), ek.CH_CABIN)
@@ -62,6 +74,11 @@ class Standing:
         evidence[ek.E_WANDER_PPM] = min(_WANDER_MAX_PPM, lk.isqrt(min(window, 1000000) * 750))
         evidence[ek.E_SUPPLY_OK] = 1 if sensing.status(sk.V_REF) == sk.OK else 0
         evidence[ek.E_CABIN_PA] = _above_foot(sensing, _P_CABIN, sk.KIND_PRESSURE)
+
+
+def _share_ul(volume_ml, units):
+    """uL that so many units of the supply's channel are of a volume: 32 760 counts of 64."""
+    return volume_ml // 8 * max(-50000, min(50000, units)) // 262
 
 
 def _above_foot(sensing, channel, kind):

@@ -25,12 +25,15 @@ E_WANDER_PPM = const(10)  # three standard deviations of a healthy supply's wand
 E_CABIN_PA = const(11)  # cabin pressure above the foot of its scale; 0: unknown
 E_CABIN_TREND_PA = const(12)  # what it did over the last TREND_WINDOW; UNKNOWN until then
 E_STILL = const(13)  # 1: no flow, so that what radiators do differs
-E_SIZE = const(14)
+E_SUPPLY_LOSS_UL = const(14)  # of a ramp: the loss that an error of the supply's channel as it moved would be; UNKNOWN: of a stage
+E_LEVEL_WINDOW = const(15)  # of a ramp: base samples that its supply may have wandered over
+E_SIZE = const(16)
 
 UNKNOWN = const(-0x3FFFFFFF - 1)  # -2^30; viper takes no larger literal
 RING = const(128)
 BASELINE = const(64)
 RAMP_LAST = const(64)
+LED_MAX = const(25000)
 WANDER = const(23)  # (2 x 0.0005 x 2 096 640 / 8)^2 x 2 / 6000: squared eighths of v_ref's unit in a base sample
 WITNESS_WINDOW = const(270)  # base samples from which the cabin knows the supply better than its own wander tells
 TREND_WINDOW = const(576)
@@ -62,7 +65,7 @@ def ramp_changes(ring: ptr32, newest: int, samples: int, out: ptr32) -> int:
     k = 0
     while k < CHANNELS:
         zero = ring[newest * CHANNELS + k]
-        i = (newest - RAMP_LAST - BASELINE + 1) & (RING - 1)
+        i = (newest - samples - BASELINE + 1) & (RING - 1)
         level = 0
         j = 0
         while j < BASELINE:
@@ -92,6 +95,54 @@ def ramp_changes(ring: ptr32, newest: int, samples: int, out: ptr32) -> int:
         out[k] = moment // squares * samples + moment % squares * samples // squares
         k += 1
     return 0
+
+
+@micropython.native
+def ramp_led(ring: ptr32, newest: int, samples: int, k: int, smooth_10: int, lead_10: int, gain: int, led: ptr32) -> int:
+    """What channel k, smoothed and led as the inventory leads its temperatures, did over the ramp's `samples`: as `ramp_changes` has it.
+
+    smooth_10, lead_10: time constants in tenths of a row; led: scratch, RING wide. A step of 1.2 % is the most that is followed.
+    """
+    zero = ring[newest * CHANNELS + k]
+    i = (newest + 1) & (RING - 1)
+    smooth = 0
+    low = 0
+    j = 0
+    while j < RING:
+        x = ring[i * CHANNELS + k] - zero
+        if x > LED_MAX:
+            x = LED_MAX
+        elif x < -LED_MAX:
+            x = -LED_MAX
+        x = x << 5
+        if j == 0:
+            smooth = x
+            low = x
+        smooth += (x - smooth) * 10 // smooth_10
+        low += (smooth - low) * 10 // lead_10
+        x = (smooth + (smooth - low) * gain) >> 5
+        if x > 100000:
+            x = 100000
+        elif x < -100000:
+            x = -100000
+        led[j] = x
+        i = (i + 1) & (RING - 1)
+        j += 1
+    level = 0
+    j = 0
+    while j < BASELINE:
+        level += led[j + RING - samples - BASELINE]
+        j += 1
+    level = level // BASELINE
+    total = 0
+    moment = 0
+    j = 0
+    while j < samples:
+        total += led[RING - 1 - j] - level
+        moment += total
+        j += 1
+    i = samples * (samples + 1) * (2 * samples + 1) // 6
+    return moment // i * samples + moment % i * samples // i
 
 
 @micropython.native
@@ -186,7 +237,11 @@ def standing(excess: int, members: int, sensitivity_ul_kpa: int, change: ptr32, 
         own = 65535
     own = own >> 3
     doubt = 0
-    if own * own // WANDER > window or ev[E_SUPPLY_OK] == 0:
+    # A ramp's change is against a level that lies further back than it began, and weighs one and a half times.
+    near = window
+    if ev[E_SUPPLY_LOSS_UL] != UNKNOWN:
+        near = ev[E_LEVEL_WINDOW]
+    if own * own // WANDER > near or ev[E_SUPPLY_OK] == 0:
         doubt = 1
     # own is in eighths of 1/64 count of 32 760: 3.8 ppm. An error of the supply's channel shows in it, beside a healthy supply's wander.
     seen_ppm = own * 19 // 5
@@ -261,6 +316,9 @@ def standing(excess: int, members: int, sensitivity_ul_kpa: int, change: ptr32, 
             near = SUPPLY_MAX_ML
         if ev[E_SUPPLY_OK] == 0:
             rest += ev[E_WANDER_PPM] * near // 1000
+        elif ev[E_SUPPLY_LOSS_UL] != UNKNOWN:
+            if ev[E_SUPPLY_LOSS_UL] > rest:
+                rest = ev[E_SUPPLY_LOSS_UL]
         elif doubt:
             own = seen_ppm * near // 1000
             if own > rest:
