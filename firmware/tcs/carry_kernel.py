@@ -30,6 +30,8 @@ I_TEMP_MC = const(10)
 I_BEST_MC = const(22)
 I_WIDE = const(71)
 I_NEAR_MC = const(76)
+I_RETURN_MC = const(81)
+I_NEAR_RETURN_MC = const(82)
 SLOTS = const(6)
 # detector_kernel
 W_INVENTORY = const(0)
@@ -153,13 +155,13 @@ def sample(inventory: ptr32, votes: ptr32, values: ptr32, pressure: int, referen
         i += 1
     out[W_TEMP] = inventory[I_BEST_MC]
     out[W_TEMP + 1] = inventory[I_BEST_MC + 1]
-    out[W_TEMP + 2] = inventory[I_BEST_MC + 2]
+    out[W_TEMP + 2] = inventory[I_RETURN_MC]
     out[W_TEMP + 3] = inventory[I_BEST_MC + 3]
     out[W_TEMP + 4] = inventory[I_BEST_MC + 4]
     out[W_TEMP + 5] = inventory[I_BEST_MC + 5]
     out[W_NEAR] = inventory[I_NEAR_MC]
     out[W_NEAR + 1] = inventory[I_NEAR_MC + 1]
-    out[W_NEAR + 2] = inventory[I_NEAR_MC + 2]
+    out[W_NEAR + 2] = inventory[I_NEAR_RETURN_MC]
     x = values[P_CABIN * ST_STRIDE + ST_VALUE]
     if x != UNKNOWN:
         out[W_CABIN] = x

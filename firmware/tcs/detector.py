@@ -11,7 +11,7 @@ from tcs.carry_kernel import sample
 from tcs.detector_bank import BASE_MS, BLOCKS, configure
 from tcs.detector_kernel import D_BASE_TICKS, UNKNOWN, accumulate, detect
 from tcs.history import History
-from tcs.inventory_kernel import I_SENSITIVITY_UL_KPA, I_STOPS, I_UNREST_UL, I_WIDE_UL
+from tcs.inventory_kernel import I_COARSE, I_SENSITIVITY_UL_KPA, I_STOPS, I_UNREST_UL, I_WIDE_UL
 from tcs.pressure_kernel import V_SPREAD_Q8
 from tcs.standing import Standing
 from tcs.tables import (
@@ -161,14 +161,16 @@ class Detector:
         if not accumulate(self._sample, state, self._cfg):
             return self.verdict
         self.new_base = 1
-        adapt = 1 if self.verdict == ST_VERDICT_OK else 0
+        flags = dk.ADAPT if self.verdict == ST_VERDICT_OK else 0
+        if values[I_COARSE]:
+            flags |= dk.COARSE
         # Quick to rise, the spread stands at 0.96 of the noise; four fifths of it keep the usual spread below the rating.
         noise_pa = (sensing.vote[V_SPREAD_Q8] >> 8) * 4 // 5
         unrest_ul = values[I_UNREST_UL] + values[I_WIDE_UL]
         base_ticks = state[D_BASE_TICKS]
         if base_ticks < _SETTLE:
             unrest_ul += _SETTLE_UL
-        top_permille = detect(values[I_SENSITIVITY_UL_KPA], sensing.votes, noise_pa, unrest_ul, adapt, state, self._cfg)
+        top_permille = detect(values[I_SENSITIVITY_UL_KPA], sensing.votes, noise_pa, unrest_ul, flags, state, self._cfg)
         self.top_permille = top_permille
         self.history.record(state)
         if base_ticks == _SETTLE:
@@ -249,7 +251,8 @@ class Detector:
         """Ramp fit on one level of the history, permille of its threshold."""
         history = self.history
         ramp = self._ramp
-        signal = lk.fit_ramp(history.rings[level], history.newest[level], 2, _RAMP_LAST, self._allow_q4[level], self._norm, ramp)
+        allow_q4 = self._allowed_q4(level, inventory)
+        signal = lk.fit_ramp(history.rings[level], history.newest[level], 2, _RAMP_LAST, allow_q4, self._norm, ramp)
         # What the supply reference and the temperatures leave does not fall with the pressure's noise: a floor each.
         noise = max(self._ramp_noise_ul(ramp[lk.R_SAMPLES]), _FLOOR_UL)
         if level:
@@ -264,6 +267,10 @@ class Detector:
             return 0
         return min(65534, signal // (threshold // 1000 + 1)) if signal > 1000000 else signal * 1000 // threshold
 
+    def _allowed_q4(self, level, inventory):
+        """The slope that is none of the fit's business; three times it while compensation rests on less than all sensors with flow."""
+        return self._allow_q4[level] * (3 if level and inventory.state[I_COARSE] else 1)
+
     def _call(self, stage, base_samples, at, tick):
         self.stage = stage
         self.onset_tick = max(0, tick - base_samples * self._ticks_per_base)
@@ -273,7 +280,7 @@ class Detector:
         """True when the fit would still stand near its threshold with each channel left out in turn."""
         samples = self._ramp[lk.R_SAMPLES]
         drop = min(dk.EXCESS_MAX_UL, self._ramp[lk.R_SLOPE_Q4] // 16 * samples)
-        allowed = self._allow_q4[level] * samples // 16
+        allowed = self._allowed_q4(level, inventory) * samples // 16
         left = self._standing.ramp_ul(drop, level, samples, self.history, sensing, inventory)
         # Of the part beyond the allowance `permille` thresholds are left; the same share of it must do.
         needed = (drop - allowed) * self._standing_permille // permille if drop < 1000000 else 0

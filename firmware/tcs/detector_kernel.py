@@ -80,6 +80,8 @@ NOISE_CAP_UL = const(100000)
 FIRST_SLOW_STAGE = const(2)
 FIRST_DRIFT_STAGE = const(4)  # from here on the sensors' drift is most of the floor: uL by the sensitivity
 SOFTEST = const(400)  # percent of the nominal sensitivity that it is followed to
+ADAPT = const(1)
+COARSE = const(2)
 QUICK_UNREST_UL = const(5000)  # the two quickest stages need not mind less
 COLOUR_STAGE = const(3)
 COLOUR_STEPS = const(512)  # 23 min
@@ -120,12 +122,12 @@ def accumulate(sample: ptr32, st: ptr32, cfg: ptr32) -> int:
 
 
 @micropython.native
-def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, adapt: int, st: ptr32, cfg: ptr32) -> int:
+def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, flags: int, st: ptr32, cfg: ptr32) -> int:
     """One base sample through the bank. Returns the largest statistic as permille of its threshold (0..100 000).
 
     noise_pa: what the sensors' spread says of their noise. Thresholds are gain x noise + floor: noise is what the voting sensors leave
-    (uL), never less than their rating; the slower stages' follows the low-frequency noise seen while adapt is set, at most
-    DC_NOISE_MAX_PERMILLE of it. unrest_ul: what a thermal transient may be wrong by, added to the thresholds; after more than BLANK_UL
+    (uL), never less than their rating; the slower stages' follows the low-frequency noise seen while ADAPT is set in flags, at most
+    DC_NOISE_MAX_PERMILLE of it. COARSE, compensation rests on less than all sensors with flow: the slowest stages allow three times the slope. unrest_ul: what a thermal transient may be wrong by, added to the thresholds; after more than BLANK_UL
     the bank starts afresh each time that it has halved: a reference from the midst of it is wrong by as much as it was then.
     """
     if votes < 1:
@@ -273,6 +275,8 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                 st[s + S_THRESHOLD_UL] = threshold
                 excess = 0
                 if st[s + S_STARTED]:
+                    if flags & COARSE and j >= FIRST_DRIFT_STAGE:
+                        st[s + S_REF] -= 2 * cfg[c + SC_ALLOW_UL]
                     blocks = st[s + S_BLOCKS] + 1
                     if blocks > 1000000:
                         blocks = 1000000
@@ -296,7 +300,7 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                     if st[s + S_EPOCH] != st[D_EPOCH]:
                         st[s + S_REF_EPOCH] = -1
                 st[s + S_EXCESS_UL] = excess
-                if j == 2 and adapt:
+                if j == 2 and flags & ADAPT:
                     # Low-frequency noise: mean absolute step between 1 s means; x 0.886 is their rms, x sqrt(10) a base sample's, if white.
                     step = st[s + S_MEAN] - st[D_LAST_BLOCK_UL]
                     if step < 0:
@@ -312,7 +316,7 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, a
                     else:
                         st[D_NOISE_Q8] += step >> 9
                 if j == COLOUR_STAGE:
-                    if adapt and st[D_BASE_TICKS] >= COLOUR_FIRST_TICKS:
+                    if flags & ADAPT and st[D_BASE_TICKS] >= COLOUR_FIRST_TICKS:
                         # The same for means of 2.7 s, against the noise that the gas's volume of the moment makes: x sqrt(27).
                         step = st[s + S_MEAN] - st[D_COLOUR_BLOCK_UL]
                         if step < 0:

@@ -53,7 +53,11 @@ I_GAS_SMOOTH_Q6 = const(74)  # that, smoothed as the temperatures are
 I_GAS_LEAD_Q6 = const(75)  # and what its lead is taken against
 I_NEAR_MC = const(76)  # x3: gas, supply, return as their neighbours show them (neighbours_kernel)
 I_SUCTION_Q8 = const(79)  # the return where it passes the compensator
-I_SIZE = const(80)
+I_NEAR_SUCTION_Q8 = const(80)  # the same of what its neighbours show of the return
+I_RETURN_MC = const(81)  # what the volumes of return line and compensator rest on together
+I_NEAR_RETURN_MC = const(82)  # and that by the neighbours
+I_COARSE = const(83)  # 1: no flow or not for long, or a temperature is missing: compensation is worth less
+I_SIZE = const(84)
 
 # status
 S_OK = const(0)
@@ -249,6 +253,9 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
             unrest = cfg[C_UNREST_MAX_UL]
         st[I_UNREST_UL] = unrest
     st[I_PROFILE_Q20] = profile
+    st[I_COARSE] = 0
+    if known != 63 or profile < PROFILE_Q20:
+        st[I_COARSE] = 1
     mask = (st[I_STOPS] << 12) | (connected << 6) | known
     if known != 63:
         i = 0
@@ -369,6 +376,11 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         st[I_SUCTION_Q8] = t
     elif flowing:
         st[I_SUCTION_Q8] += (t - st[I_SUCTION_Q8]) // cfg[C_SUCTION_TICKS]
+    if st[I_NEAR] == 0:
+        st[I_NEAR_MC + T_RETURN] = t >> 8
+        st[I_NEAR_SUCTION_Q8] = t
+    elif flowing:
+        st[I_NEAR_SUCTION_Q8] += ((st[I_NEAR_MC + T_RETURN] << 8) - st[I_NEAR_SUCTION_Q8]) // cfg[C_SUCTION_TICKS]
     late = st[I_SUCTION_Q8] - t
     if late > LATE_MAX_Q8:
         late = LATE_MAX_Q8
@@ -414,7 +426,12 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
             volume = liquid // 1000
             part = ppm + slope * (late >> 8) // TABLE_STEP_MC
             compensator = liquid + volume * (part // 1000) + volume * (part % 1000) // 1000
+            part = volume
             volume += cfg[C_VOLUME_ML + i] + shared
+            part = part * 256 // (volume + 1)
+            st[I_RETURN_MC] = st[I_BEST_MC + T_RETURN] + (late >> 8) * part // 256
+            part = ((st[I_NEAR_SUCTION_Q8] >> 8) - st[I_NEAR_MC + T_RETURN]) * part // 256
+            st[I_NEAR_RETURN_MC] = st[I_NEAR_MC + T_RETURN] + part
             # At the vapour pressure, agreeing sensors mean a loop without gas pressure, not three broken sensors.
             vapour = cfg[C_TABLE + cfg[C_TABLE_POINTS] + j]
             vapour += (cfg[C_TABLE + cfg[C_TABLE_POINTS] + j + 1] - vapour) // 64 * (t // 80)

@@ -40,6 +40,7 @@ TREND_WINDOW = const(576)
 TREND_LAST = const(1160)  # up to here the cabin's trend is less noisy than its block means
 LEAD_WINDOW = const(230)  # base samples that a trend of the temperatures is led by
 LEAD_BOUND = const(5)  # how many times a step of them counts while the leads decay
+CABIN_RAMP_PPM = const(130)  # one standard deviation of what a ramp of 27 s shows of it
 CABIN_NOISE_PPM = const(250)  # three standard deviations of what 27 s of the cabin tell
 SUPPLY_MAX_PPM = const(20000)  # a supply further off is no longer one
 SUPPLY_MAX_ML = const(50000)
@@ -310,6 +311,27 @@ def standing(excess: int, members: int, sensitivity_ul_kpa: int, change: ptr32, 
         if doubt:
             # Nobody else knows the supply: nothing stands.
             rest = excess
+    if window >= WITNESS_WINDOW and ev[E_SUPPLY_LOSS_UL] != UNKNOWN and ev[E_CABIN_PA] and ev[E_SUPPLY_OK]:
+        # A ramp that long: what the supply's channel did, as far as the cabin may have it so.
+        near = change[CH_CABIN]
+        if near > 20000:
+            near = 20000
+        elif near < -20000:
+            near = -20000
+        near = 0 - near * 1000 // (ev[E_CABIN_PA] // 1000 + 1)
+        if own < 0:
+            near -= CABIN_RAMP_PPM
+        else:
+            near += CABIN_RAMP_PPM
+        if near > SUPPLY_MAX_PPM:
+            near = SUPPLY_MAX_PPM
+        elif near < -SUPPLY_MAX_PPM:
+            near = -SUPPLY_MAX_PPM
+        near = near * own // 1000
+        if near > ev[E_SUPPLY_LOSS_UL]:
+            near = ev[E_SUPPLY_LOSS_UL]
+        if near > rest:
+            rest = near
     if window < WITNESS_WINDOW:
         near = ev[E_PRESSURE_ML] + LEAD_BOUND * ev[E_THERMAL_ML]
         if near > SUPPLY_MAX_ML:

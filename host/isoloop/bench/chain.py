@@ -58,7 +58,7 @@ def chain() -> SimpleNamespace:
     unrest_max = firmware("tcs.inventory")._UNREST_MAX_UL
     v_pressure, v_spread = pk.V_PRESSURE, pk.V_SPREAD_Q8
     i_near, i_near_mc, i_started, i_best = ik.I_NEAR, ik.I_NEAR_MC, ik.I_STARTED, ik.I_BEST_MC
-    i_due, i_profile, built = ik.I_DUE, ik.I_PROFILE_Q20, ik.PROFILE_Q20
+    i_due, i_profile, built, i_coarse = ik.I_DUE, ik.I_PROFILE_Q20, ik.PROFILE_Q20, ik.I_COARSE
     i_stops = ik.I_STOPS
     stride, value, v_count = sk.ST_STRIDE, sk.ST_VALUE, pk.V_COUNT
     i_inventory, i_sensitivity, ok = ik.I_INVENTORY_UL, ik.I_SENSITIVITY_UL_KPA, ik.S_OK
@@ -153,7 +153,7 @@ def chain() -> SimpleNamespace:
                     unrest = inventory[i_unrest] + inventory[i_wide_ul]
                     top = detect(
                         inventory[i_sensitivity], votes[v_count], spread_pa, unrest,
-                        1 if x[X_VERDICT] == 0 else 0, bank, bank_cfg,
+                        (1 if x[X_VERDICT] == 0 else 0) | inventory[i_coarse] << 1, bank, bank_cfg,
                     )  # fmt: skip
                     x[X_TOP] = top
                     record(0, d_stage + h0 * s_stride, bank, newest, filled, fresh, ring0, channels0, kept)
