@@ -56,8 +56,9 @@ I_SUCTION_Q8 = const(79)  # the return where it passes the compensator
 I_NEAR_SUCTION_Q8 = const(80)  # the same of what its neighbours show of the return
 I_RETURN_MC = const(81)  # what the volumes of return line and compensator rest on together
 I_NEAR_RETURN_MC = const(82)  # and that by the neighbours
-I_COARSE = const(83)  # 1: no flow or not for long, or a temperature is missing: compensation is worth less
-I_SIZE = const(84)
+I_COARSE = const(83)  # 1: no flow, or not for long, or a temperature is missing: compensation is worth less
+I_WARM = const(84)  # ticks with flow since the start or a standstill, up to WARM_SUCTIONS times C_SUCTION_TICKS
+I_SIZE = const(85)
 
 # status
 S_OK = const(0)
@@ -98,6 +99,7 @@ LEAD_NOISE_MC = const(4)  # three deviations of a lead, before its gain
 PROFILE_Q20 = const(1048576)
 PROFILE_PART = const(48)
 LEAD_GAIN = const(4)
+WARM_SUCTIONS = const(6)  # until what passes the compensator is known, and a restart's slugs have passed
 LATE_MAX_Q8 = const(7680000)  # 30 K
 PART_FLOWING = const(31)  # of slope / 16 in uL/K times mK: 62.5 would be what a lead corrects by
 PART_STILL = const(125)
@@ -254,7 +256,12 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         st[I_UNREST_UL] = unrest
     st[I_PROFILE_Q20] = profile
     st[I_COARSE] = 0
-    if known != 63 or profile < PROFILE_Q20:
+    if flowing == 0:
+        st[I_WARM] = 0
+    elif st[I_WARM] < cfg[C_SUCTION_TICKS] * WARM_SUCTIONS:
+        st[I_WARM] += 1
+        st[I_COARSE] = 1
+    if known != 63 or flowing == 0:
         st[I_COARSE] = 1
     mask = (st[I_STOPS] << 12) | (connected << 6) | known
     if known != 63:
