@@ -283,8 +283,12 @@ class Detector:
         allowed = self._allowed_q4(level, inventory) * samples // 16
         left = self._standing.ramp_ul(drop, level, samples, self.history, sensing, inventory)
         # Of the part beyond the allowance `permille` thresholds are left; the same share of it must do.
-        needed = (drop - allowed) * self._standing_permille // permille if drop < 1000000 else 0
+        needed = (drop - allowed) * self._share_permille(inventory) // permille if drop < 1000000 else 0
         return left - allowed >= max(1, needed)
+
+    def _share_permille(self, inventory):
+        """Of a threshold, what must be left without any one channel; all of it in a transient that its neighbours show badly too."""
+        return 1000 if inventory.unrest_ul() > dk.BLANK_UL else self._standing_permille
 
     def _stands(self, stage, threshold, sensing, inventory):
         """True when enough of a stage's excess is left with each channel left out in turn."""
@@ -300,7 +304,7 @@ class Detector:
             sensing,
             inventory,
         )
-        return left >= threshold // 10 * self._standing_permille // 100
+        return left >= threshold // 10 * self._share_permille(inventory) // 100
 
     def _is_corroborated(self, at):
         """True when pump discharge and radiators, corrected for head, show at least half of the compensator's drop."""

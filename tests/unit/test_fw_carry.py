@@ -107,8 +107,10 @@ def test_carry_sample_takes_the_voted_pressure_for_a_sensor_that_is_out():
     assert out[dk.W_INVENTORY] == inventory[ik.I_INVENTORY_UL]
     read = [values[channel * sk.ST_STRIDE + sk.ST_VALUE] for channel in range(sk.CHANNELS)]
     assert list(out[dk.W_PRESSURE : dk.W_PRESSURE + 3]) == [read[0], 77 + (votes[pk.V_OFFSET_Q8 + 1] >> 8), read[2]]
-    assert list(out[dk.W_TEMP : dk.W_TEMP + ik.SLOTS]) == list(inventory[ik.I_BEST_MC : ik.I_BEST_MC + ik.SLOTS])
-    assert list(out[dk.W_NEAR : dk.W_NEAR + 3]) == list(inventory[ik.I_NEAR_MC : ik.I_NEAR_MC + 3])
+    best = list(inventory[ik.I_BEST_MC : ik.I_BEST_MC + ik.SLOTS])
+    best[ik.T_RETURN] = inventory[ik.I_RETURN_MC]  # with what passes the compensator
+    assert list(out[dk.W_TEMP : dk.W_TEMP + ik.SLOTS]) == best
+    assert list(out[dk.W_NEAR : dk.W_NEAR + 3]) == [*inventory[ik.I_NEAR_MC : ik.I_NEAR_MC + 2], inventory[ik.I_NEAR_RETURN_MC]]
     assert out[dk.W_CABIN] == read[7]
     assert out[dk.W_V_REF] == values[sk.ST_V_REF_Q8] >> 2
     assert out[dk.W_REFERENCE] == 0
