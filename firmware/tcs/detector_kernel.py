@@ -126,9 +126,10 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, f
     """One base sample through the bank. Returns the largest statistic as permille of its threshold (0..100 000).
 
     noise_pa: what the sensors' spread says of their noise. Thresholds are gain x noise + floor: noise is what the voting sensors leave
-    (uL), never less than their rating; the slower stages' follows the low-frequency noise seen while ADAPT is set in flags, at most
-    DC_NOISE_MAX_PERMILLE of it. COARSE, compensation rests on less than all sensors with flow: the slowest stages allow three times the slope. unrest_ul: what a thermal transient may be wrong by, added to the thresholds; after more than BLANK_UL
-    the bank starts afresh each time that it has halved: a reference from the midst of it is wrong by as much as it was then.
+    (uL), never less than their rating; the slower stages' follows what is coloured of it while ADAPT is set in flags, at most
+    DC_NOISE_MAX_PERMILLE of it. COARSE in flags, compensation rests on less than all sensors with flow: the slowest stages allow three
+    times the slope. unrest_ul: what a thermal transient may be wrong by, added to the thresholds; after more than BLANK_UL the bank
+    starts afresh each time that it has halved: a reference from the midst of it is wrong by as much as it was then.
     """
     if votes < 1:
         votes = 1
