@@ -131,8 +131,8 @@ class Detector:
         state = self.state
         if state[dk.D_BASE_TICKS] < dk.COLOUR_KNOWN_TICKS:
             return self.noise_ul()
-        square = 2090 + state[dk.D_COLOUR_EXCESS] * 4 * samples // 27  # in units of a 64th of the noise
-        return min(_NOISE_MAX_UL, state[dk.D_NOISE_UL] * lk.isqrt(square) // 64)
+        square = 2090 + state[dk.D_COLOUR_EXCESS] * 4 * samples // 27  # in units of a 64th of the rating
+        return min(_NOISE_MAX_UL, max(state[dk.D_NOISE_UL] * 5 // 7, state[dk.D_RATED_UL] * lk.isqrt(square) // 64))
 
     def update(self, sensing, inventory, trusted, tick):
         """One tick. Returns the verdict. While the inventory is unknown the bank stands still and keeps its references."""

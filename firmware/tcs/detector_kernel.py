@@ -39,12 +39,13 @@ D_TOP_PERMILLE = const(33)
 D_LAST_BLOCK_UL = const(34)
 D_COLOUR_EXCESS = const(35)  # square of the colour beyond white noise's, thousandths
 D_SLOW_NOISE_UL = const(36)  # the same for means of a second and more
-D_COLOUR_Q8 = const(37)  # steps of 2.7 s means as permille of the noise of a base sample; white noise and the supply's wander: 750..910
+D_COLOUR_Q8 = const(37)  # steps of 2.7 s means as permille of a base sample's rating; white noise and the supply's wander: 750..910
 D_COLOUR_STEPS = const(38)
 D_COLOUR_BLOCK_UL = const(39)
+D_RATED_UL = const(41)  # noise of one base sample by the sensors' rating
 D_UNREST_TOP_UL = const(40)  # the largest unrest since the references were last taken anew
-D_STAGE = const(41)
-D_SAMPLE = const(58)  # the last base sample: it is the block mean of stage 0
+D_STAGE = const(42)
+D_SAMPLE = const(59)  # the last base sample: it is the block mean of stage 0
 
 # stage row
 S_COUNT = const(0)
@@ -59,7 +60,7 @@ S_NEW = const(53)
 S_EPOCH = const(54)
 S_REF_EPOCH = const(55)
 S_STRIDE = const(56)
-D_SIZE = const(489)
+D_SIZE = const(490)
 
 # configuration: globals, then one row a stage
 DC_BASE_TICKS = const(0)
@@ -137,14 +138,21 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, f
         noise_pa = cfg[DC_NOISE_PA]
     if noise_pa > cfg[DC_NOISE_PA] * 4:
         noise_pa = cfg[DC_NOISE_PA] * 4
-    noise = (sensitivity_ul_kpa >> 3) * noise_pa // 125
+    share = 1000
     if votes == 3:
-        noise = noise // 1000 * 577 + noise % 1000 * 577 // 1000
+        share = 577
     elif votes == 2:
-        noise = noise // 1000 * 707 + noise % 1000 * 707 // 1000
+        share = 707
+    noise = (sensitivity_ul_kpa >> 3) * noise_pa // 125
+    noise = noise // 1000 * share + noise % 1000 * share // 1000
     if noise > NOISE_CAP_UL:
         noise = NOISE_CAP_UL
     st[D_NOISE_UL] = noise
+    rated = (sensitivity_ul_kpa >> 3) * cfg[DC_NOISE_PA] // 125
+    rated = rated // 1000 * share + rated % 1000 * share // 1000
+    if rated > NOISE_CAP_UL:
+        rated = NOISE_CAP_UL
+    st[D_RATED_UL] = rated
     slow_noise = noise
     if unrest_ul > st[D_UNREST_TOP_UL]:
         st[D_UNREST_TOP_UL] = unrest_ul
@@ -181,10 +189,13 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, f
                 limit = 4096 + seen * 1065 // 100
                 while slow_noise * slow_noise < limit and slow_noise < 256:
                     slow_noise += 2
-                slow_noise = noise // 64 * slow_noise + noise % 64
-                limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
+                # The spread says what the sensors' own noise is, one by one; what is common to them goes by their rating.
+                slow_noise = rated // 64 * slow_noise + rated % 64
+                limit = rated // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
                 if slow_noise > limit:
                     slow_noise = limit
+                if slow_noise < noise:
+                    slow_noise = noise
                 seen = 0
             else:
                 # Until then by the steps of 0.9 s means: white noise shows there with 0.80 of its rating; what is beyond 0.85 counts
@@ -318,13 +329,13 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, f
                         st[D_NOISE_Q8] += step >> 9
                 if j == COLOUR_STAGE:
                     if flags & ADAPT and st[D_BASE_TICKS] >= COLOUR_FIRST_TICKS:
-                        # The same for means of 2.7 s, against the noise that the gas's volume of the moment makes: x sqrt(27).
+                        # The same for means of 2.7 s, against the rating at the gas's volume of the moment: x sqrt(27).
                         step = st[s + S_MEAN] - st[D_COLOUR_BLOCK_UL]
                         if step < 0:
                             step = 0 - step
                         if step > 100000:
                             step = 100000
-                        step = step * 4604 // (noise + 1)
+                        step = step * 4604 // (rated + 1)
                         if step > COLOUR_MAX_PERMILLE:
                             step = COLOUR_MAX_PERMILLE
                         if st[D_COLOUR_STEPS] < COLOUR_STEPS:

@@ -435,7 +435,10 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
             compensator = liquid + volume * (part // 1000) + volume * (part % 1000) // 1000
             part = volume
             volume += cfg[C_VOLUME_ML + i] + shared
-            part = part * 256 // (volume + 1)
+            if volume > 0:
+                part = part * 256 // volume
+            else:
+                part = 0
             st[I_RETURN_MC] = st[I_BEST_MC + T_RETURN] + (late >> 8) * part // 256
             part = ((st[I_NEAR_SUCTION_Q8] >> 8) - st[I_NEAR_MC + T_RETURN]) * part // 256
             st[I_NEAR_RETURN_MC] = st[I_NEAR_MC + T_RETURN] + part

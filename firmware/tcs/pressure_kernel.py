@@ -226,6 +226,26 @@ def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr
             i += 1
         # They are against their own mean: what rounding leaves in common would walk away unseen, and take a slow leak with it.
         st[V_OFFSET_Q8 + 2] = 0 - st[V_OFFSET_Q8] - st[V_OFFSET_Q8 + 1]
+    elif near == 2 and adapt:
+        # Their difference goes on drifting without the third: shared, or it would be taken for noise.
+        limit = cfg[VC_OFFSET_MAX_PA] << 8
+        first = 0
+        if usable & 1 == 0:
+            first = 1
+        second = 2
+        if usable & 4 == 0:
+            second = 1
+        dev = st[V_VALUE + first] - pressure
+        if dev > CLIP_PA:
+            dev = CLIP_PA
+        elif dev < -CLIP_PA:
+            dev = -CLIP_PA
+        dev = (dev << 8) >> 12
+        x = st[V_OFFSET_Q8 + first] + dev
+        y = st[V_OFFSET_Q8 + second] - dev
+        if x <= limit and y <= limit and x >= 0 - limit and y >= 0 - limit:
+            st[V_OFFSET_Q8 + first] = x
+            st[V_OFFSET_Q8 + second] = y
     return pressure
 
 
