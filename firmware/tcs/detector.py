@@ -153,10 +153,6 @@ class Detector:
         if has_reference != self._had_reference:
             self._had_reference = has_reference
             state[dk.D_EPOCH] = (state[dk.D_EPOCH] + 1) & 0xFFFFFF
-        if values[I_STOPS] != self._stops:
-            # What was level while the coolant moved is no level for a ramp that begins when it stands.
-            self._stops = values[I_STOPS]
-            self.history.restart()
         sample(values, sensing.vote, sensing.state, sensing.p_comp_pa, reference, self._sample)
         if not accumulate(self._sample, state, self._cfg):
             return self.verdict
@@ -186,6 +182,11 @@ class Detector:
             self.verdict = ST_VERDICT_OK
         else:
             self.verdict = self._judge(sensing, inventory, tick)
+        if values[I_STOPS] != self._stops and self.verdict != ST_VERDICT_LEAK:
+            # What was level while the coolant moved is no level for a ramp that begins when it stands. A burst stops it too, and its rate
+            # wants that level.
+            self._stops = values[I_STOPS]
+            self.history.restart()
         return self.verdict
 
     def _close_gap(self, inventory):

@@ -144,9 +144,6 @@ def chain() -> SimpleNamespace:
                 if known != settle[2]:
                     settle[2] = known
                     bank[d_epoch] = (bank[d_epoch] + 1) & 0xFFFFFF
-                if inventory[i_stops] != x[X_STOPS]:
-                    x[X_STOPS] = inventory[i_stops]
-                    filled[:] = 0
                 carry_sample(inventory, votes, sensing, p, p_reference, sample)
                 if accumulate(sample, bank, bank_cfg):
                     spread_pa = (votes[v_spread] >> 8) * 4 // 5
@@ -171,6 +168,9 @@ def chain() -> SimpleNamespace:
                                 if fresh[level] and 2 * level <= j < 2 * level + GATE_STAGES:
                                     judge = 1
                     x[X_VERDICT] = 0
+                    if judge == 0 and inventory[i_stops] != x[X_STOPS]:
+                        x[X_STOPS] = inventory[i_stops]
+                        filled[:] = 0
             x[X_JUDGE] = judge
             # The plant's next tick.
             tick += 1

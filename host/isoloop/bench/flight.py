@@ -244,7 +244,13 @@ class Flight:
                 self.suspects += 1
             self._suspect_until = self.tick + self._clear_ticks
             self.suspect_s += 0.1
-        return bool(detector.verdict == self._leak_state)
+        if detector.verdict == self._leak_state:
+            return True
+        stops = int(self.inventory.state[firmware("tcs.inventory_kernel").I_STOPS])
+        if stops != self._x[c.X_STOPS]:
+            self._x[c.X_STOPS] = detector._stops = stops
+            detector.history.restart()
+        return False
 
     def _drive_word(self) -> int:
         word = PUMP_WORD if self._pump_on else 0
