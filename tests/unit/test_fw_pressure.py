@@ -8,6 +8,7 @@ from array import array
 import pytest
 
 from fakes.flight_rig import ALL, CHANNELS, HIGHS, KINDS, LOWS, NOMINAL, STRAIGHT_ADC, UNKNOWN, counts_of, parameters
+from tcs import pressure_kernel as pk
 from tcs import sensing_kernel as sk
 from tcs.sensing import Sensing
 
@@ -212,3 +213,22 @@ def test_reference_is_unknown_until_its_heads_are_learned_again_after_pump_or_va
     assert loop.sensing.p_reference_pa == UNKNOWN
     loop.run(1)
     assert abs(loop.sensing.p_reference_pa - 118000) < 20
+
+
+@pytest.mark.req("REQ-SEN-003")
+def test_two_that_are_left_go_on_learning_what_differs_between_them() -> None:
+    """Days of drift apart had been taken for noise: thresholds stood at two and a half times what they should."""
+    loop = settled()
+    loop.is_open[2] = True
+    loop.run(30)
+    for _ in range(60):
+        loop.offsets_pa[0] += 5
+        loop.offsets_pa[1] -= 5
+        loop.run(500)  # 12 Pa a minute: thousands of times what a healthy sensor drifts
+    assert loop.sensing.votes == 2
+    assert abs(loop.error_pa()) <= 30
+    assert loop.sensing.vote[pk.V_SPREAD_Q8] >> 8 <= 60
+    frozen = loop.sensing.vote[pk.V_OFFSET_Q8]
+    loop.offsets_pa[0] += 100
+    loop.run(500, adapt=0)
+    assert loop.sensing.vote[pk.V_OFFSET_Q8] == frozen

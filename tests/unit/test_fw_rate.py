@@ -234,3 +234,25 @@ def test_rate_without_history_is_the_drop_over_its_time() -> None:
     assert rate.rate_ul_s == 5000 * 10 // 11
     assert rate.low_ul_s < rate.rate_ul_s < rate.high_ul_s
     assert rate.lost_ul == 5000
+
+
+@pytest.mark.req("REQ-DET-001")
+@pytest.mark.parametrize(("m", "slope_ul"), [(10, 2000.0), (20, 300.0), (50, 90.0)])
+def test_ramp_stands_on_the_level_right_before_it(m, slope_ul) -> None:
+    """What the inventory was a minute before that is none of a ramp's business: it had been its level, and a drift a ramp."""
+    found = []
+    for earlier_ul in (0, 4000, -4000, 200000):
+        values = ramp(256, m, slope_ul)
+        for i in range(256 - m - 64):
+            values[i] += earlier_ul
+        out = array("i", (0,) * lk.R_SIZE)
+        found.append([lk.fit_ramp(ring_of(values), 100, 2, m, 0, lk.ramp_norm(True), out), *out])
+    assert all(one == found[0] for one in found[:3])
+    assert abs(found[3][0] / found[0][0] - 1) < 0.01  # a sample of 200 mL costs a bit of resolution
+    signal, samples, slope_q4, level_ul = found[0]
+    assert m - m // 8 - 1 <= samples <= m
+    assert abs(slope_q4 / 16 / slope_ul - 1) < 0.25
+    assert abs(level_ul - LEVEL_UL) < slope_ul + 2
+    squares = m * (m + 1) * (2 * m + 1) / 6
+    expected = slope_ul * squares / (squares + (m * (m + 1) / 2) ** 2 / 64) ** 0.5
+    assert 0.97 < signal / expected < 1.1
