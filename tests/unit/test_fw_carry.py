@@ -110,7 +110,9 @@ def test_carry_sample_takes_the_voted_pressure_for_a_sensor_that_is_out():
     best = list(inventory[ik.I_BEST_MC : ik.I_BEST_MC + ik.SLOTS])
     best[ik.T_RETURN] = inventory[ik.I_RETURN_MC]  # with what passes the compensator
     assert list(out[dk.W_TEMP : dk.W_TEMP + ik.SLOTS]) == best
-    assert list(out[dk.W_NEAR : dk.W_NEAR + 3]) == [*inventory[ik.I_NEAR_MC : ik.I_NEAR_MC + 2], inventory[ik.I_NEAR_RETURN_MC]]
+    near = list(inventory[ik.I_NEAR_MC : ik.I_NEAR_MC + 3])
+    near[ik.T_RETURN] = inventory[ik.I_NEAR_RETURN_MC]
+    assert list(out[dk.W_NEAR : dk.W_NEAR + 3]) == near
     assert out[dk.W_CABIN] == read[7]
     assert out[dk.W_V_REF] == values[sk.ST_V_REF_Q8] >> 2
     assert out[dk.W_REFERENCE] == 0

@@ -246,7 +246,8 @@ def test_ramp_stands_on_the_level_right_before_it(m, slope_ul) -> None:
         for i in range(256 - m - 64):
             values[i] += earlier_ul
         out = array("i", (0,) * lk.R_SIZE)
-        found.append([lk.fit_ramp(ring_of(values), 100, 2, m, 0, lk.ramp_norm(True), out), *out])
+        signal = lk.fit_ramp(ring_of(values), 100, 2, m, 0, lk.ramp_norm(True), out)
+        found.append((signal, out[lk.R_SAMPLES], out[lk.R_SLOPE_Q4], out[lk.R_LEVEL_UL]))
     assert all(one == found[0] for one in found[:3])
     assert abs(found[3][0] / found[0][0] - 1) < 0.01  # a sample of 200 mL costs a bit of resolution
     signal, samples, slope_q4, level_ul = found[0]
