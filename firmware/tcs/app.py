@@ -175,9 +175,9 @@ class App:
             diagnosis.watch_channels(sensing)
         flowing = 0
         if isolation.pump_on and connected:
-            heads = self.params
+            params = self.params
             was = inventory.state[ik.I_PROFILE_Q20]
-            flowing = flows(sensing.reference, sensing.p_comp_pa, heads[P_HEAD_PUMP_PA], heads[P_HEAD_RAD_PA], was)
+            flowing = flows(sensing.reference, sensing.p_comp_pa, params[P_HEAD_PUMP_PA], params[P_HEAD_RAD_PA], was)
         status = inventory.update(sensing, connected, flowing, trusted)
         if status != self._inventory_status:
             self._report_inventory(status)

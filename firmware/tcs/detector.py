@@ -182,12 +182,16 @@ class Detector:
             self.verdict = ST_VERDICT_OK
         else:
             self.verdict = self._judge(sensing, inventory, tick)
-        if values[I_STOPS] != self._stops and self.verdict != ST_VERDICT_LEAK:
-            # What was level while the coolant moved is no level for a ramp that begins when it stands. A burst stops it too, and its rate
-            # wants that level.
-            self._stops = values[I_STOPS]
-            self.history.restart()
+        self._mind_stops(inventory)
         return self.verdict
+
+    def _mind_stops(self, inventory):
+        # What was level while the coolant moved is no level for a ramp that begins when it stands. A burst stops it too, and its rate
+        # wants that level.
+        stops = inventory.state[I_STOPS]
+        if stops != self._stops and self.verdict != ST_VERDICT_LEAK:
+            self._stops = stops
+            self.history.restart()
 
     def _close_gap(self, inventory):
         # The references stand, so that a loss during the gap is seen; what compensation may have drifted by meanwhile is unrest.

@@ -33,7 +33,7 @@ D_STIRRED = const(27)  # one of them completed a block in the base sample before
 D_BASE_TICKS = const(28)  # base samples so far
 D_EPOCH = const(29)  # counts changes that make the reference incomparable
 D_NOISE_UL = const(30)  # noise of one base sample, as seen
-D_NOISE_Q8 = const(31)
+D_NOISE_Q8 = const(31)  # steps of 0.9 s means, until COLOUR_KNOWN_TICKS
 D_TOP = const(32)  # the stage with the largest statistic
 D_TOP_PERMILLE = const(33)
 D_LAST_BLOCK_UL = const(34)
@@ -42,8 +42,8 @@ D_SLOW_NOISE_UL = const(36)  # the same for means of a second and more
 D_COLOUR_Q8 = const(37)  # steps of 2.7 s means as permille of a base sample's rating; white noise and the supply's wander: 750..910
 D_COLOUR_STEPS = const(38)
 D_COLOUR_BLOCK_UL = const(39)
-D_RATED_UL = const(41)  # noise of one base sample by the sensors' rating
 D_UNREST_TOP_UL = const(40)  # the largest unrest since the references were last taken anew
+D_RATED_UL = const(41)  # noise of one base sample by the sensors' rating
 D_STAGE = const(42)
 D_SAMPLE = const(59)  # the last base sample: it is the block mean of stage 0
 
@@ -196,7 +196,6 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, f
                     slow_noise = limit
                 if slow_noise < noise:
                     slow_noise = noise
-                seen = 0
             else:
                 # Until then by the steps of 0.9 s means: white noise shows there with 0.80 of its rating; what is beyond 0.85 counts
                 # thirteenfold. Less the standard error that the first minutes' few steps leave it.
@@ -205,20 +204,20 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, f
                     seen -= seen >> 3
                 else:
                     seen -= seen >> 4
-            if seen > noise - noise // 7:
-                limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
-                if seen > limit:
-                    seen = limit
-                # root of n^2 + 13 (s^2 - 0.72 n^2), in units of n / 64
-                limit = seen * 64 // (noise + 1)
-                limit = limit * limit * 13 - 34240
-                slow_noise = 64
-                while slow_noise * slow_noise < limit and slow_noise < 256:
-                    slow_noise += 4
-                slow_noise = noise // 64 * slow_noise + noise % 64
-                limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
-                if slow_noise > limit:
-                    slow_noise = limit
+                if seen > noise - noise // 7:
+                    limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
+                    if seen > limit:
+                        seen = limit
+                    # root of n^2 + 13 (s^2 - 0.72 n^2), in units of n / 64
+                    limit = seen * 64 // (noise + 1)
+                    limit = limit * limit * 13 - 34240
+                    slow_noise = 64
+                    while slow_noise * slow_noise < limit and slow_noise < 256:
+                        slow_noise += 4
+                    slow_noise = noise // 64 * slow_noise + noise % 64
+                    limit = noise // 100 * cfg[DC_NOISE_MAX_PERMILLE] // 10
+                    if slow_noise > limit:
+                        slow_noise = limit
             st[D_SLOW_NOISE_UL] = slow_noise
         s = D_STAGE + j * S_STRIDE
         c = DC_STAGE + j * SC_STRIDE
@@ -312,15 +311,15 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, f
                     if st[s + S_EPOCH] != st[D_EPOCH]:
                         st[s + S_REF_EPOCH] = -1
                 st[s + S_EXCESS_UL] = excess
-                if j == 2 and flags & ADAPT:
-                    # Low-frequency noise: mean absolute step between 1 s means; x 0.886 is their rms, x sqrt(10) a base sample's, if white.
+                if j == 2 and flags & ADAPT and st[D_BASE_TICKS] < COLOUR_KNOWN_TICKS:
+                    # Low-frequency noise of the first minutes: mean absolute step between 1 s means; x 0.886 is their rms, x sqrt(10) a base
+                    # sample's, if white.
                     step = st[s + S_MEAN] - st[D_LAST_BLOCK_UL]
                     if step < 0:
                         step = 0 - step
                     if step > 100000:
                         step = 100000
                     step = (step * 280 // 100 << 8) - st[D_NOISE_Q8]
-                    # A mean over eight minutes, and from the start over what there is.
                     if st[D_BASE_TICKS] < 300:
                         st[D_NOISE_Q8] += step >> 4
                     elif st[D_BASE_TICKS] < 1200:

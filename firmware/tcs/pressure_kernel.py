@@ -113,13 +113,13 @@ def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr
         n -= 1
 
     st[V_DISAGREE] = 0
+    first = 0
+    if usable & 1 == 0:
+        first = 1
+    second = 2
+    if usable & 4 == 0:
+        second = 1
     if n == 2:
-        first = 0
-        if usable & 1 == 0:
-            first = 1
-        second = 2
-        if usable & 4 == 0:
-            second = 1
         x = st[V_VALUE + first]
         y = st[V_VALUE + second]
         dev = y - x
@@ -226,15 +226,9 @@ def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr
             i += 1
         # They are against their own mean: what rounding leaves in common would walk away unseen, and take a slow leak with it.
         st[V_OFFSET_Q8 + 2] = 0 - st[V_OFFSET_Q8] - st[V_OFFSET_Q8 + 1]
-    elif near == 2 and adapt:
+    elif n == 2 and adapt:
         # Their difference goes on drifting without the third: shared, or it would be taken for noise.
         limit = cfg[VC_OFFSET_MAX_PA] << 8
-        first = 0
-        if usable & 1 == 0:
-            first = 1
-        second = 2
-        if usable & 4 == 0:
-            second = 1
         dev = st[V_VALUE + first] - pressure
         if dev > CLIP_PA:
             dev = CLIP_PA

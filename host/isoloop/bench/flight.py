@@ -244,13 +244,10 @@ class Flight:
                 self.suspects += 1
             self._suspect_until = self.tick + self._clear_ticks
             self.suspect_s += 0.1
-        if detector.verdict == self._leak_state:
-            return True
-        stops = int(self.inventory.state[firmware("tcs.inventory_kernel").I_STOPS])
-        if stops != self._x[c.X_STOPS]:
-            self._x[c.X_STOPS] = detector._stops = stops
-            detector.history.restart()
-        return False
+        detector._stops = int(self._x[c.X_STOPS])
+        detector._mind_stops(self.inventory)
+        self._x[c.X_STOPS] = detector._stops
+        return bool(detector.verdict == self._leak_state)
 
     def _drive_word(self) -> int:
         word = PUMP_WORD if self._pump_on else 0
