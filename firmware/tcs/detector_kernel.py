@@ -312,7 +312,7 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, f
                         st[s + S_REF_EPOCH] = -1
                 st[s + S_EXCESS_UL] = excess
                 if j == 2 and flags & ADAPT and st[D_BASE_TICKS] < COLOUR_KNOWN_TICKS:
-                    # Low-frequency noise of the first minutes: mean absolute step between 1 s means; x 0.886 is their rms, x sqrt(10) a base
+                    # Slow noise of the first minutes: mean absolute step between 1 s means; x 0.886 is their rms, x sqrt(10) a base
                     # sample's, if white.
                     step = st[s + S_MEAN] - st[D_LAST_BLOCK_UL]
                     if step < 0:
