@@ -10,6 +10,7 @@ from pathlib import Path
 from isoloop import jsonout
 from isoloop.bench import epa, plan, rate_figures, slow_peers, speed
 from isoloop.bench.clairvoyant import delays_s
+from isoloop.bench.kept import Kept, default_file
 from isoloop.bench.nuisance import CAUSES, DAY_S
 from isoloop.bench.page import write_page
 from isoloop.bench.peers import FAST, label
@@ -18,7 +19,7 @@ from isoloop.bench.rows import OURS, Row, delay_row, head, line
 from isoloop.bench.stats import YEAR_S, binomial_bounds, poisson_upper, quantile
 from isoloop.bench.trials import LeakJob, LeakResult, NuisanceJob, NuisanceResult
 from isoloop.bench.workers import Pool, only
-from isoloop.errors import EXIT_EXPECTATION, EXIT_OK
+from isoloop.errors import EXIT_EXPECTATION, EXIT_OK, UsageError
 
 KERNEL_TICKS_MIN = 10e6
 YEAR_WALL_MAX_S = 60.0
@@ -26,16 +27,33 @@ BOUND = "clairvoyant bound"
 PAGE = Path("isoloop-runs") / "bench-detector.html"
 
 
-def bench(full: bool, json: bool) -> int:
-    """Run it, print it; exit code 1 when a bound figure misses."""
-    return Bench(plan.FULL if full else plan.CUT, json).run()
+PARTS = ("nuisance", "leaks", "conditions", "rate", "peers", "epa", "speed")
+
+
+def bench(full: bool, json: bool, parts: Sequence[str] = (), afresh: bool = False) -> int:
+    """Run it, print it; exit code 1 when a bound figure misses.
+
+    Args:
+        full: the whole measurement.
+        json: one document on standard output instead of text.
+        parts: of PARTS; none is all of them.
+        afresh: fly again what an earlier run of the same sources has flown.
+
+    Raises:
+        UsageError: no such part.
+    """
+    for part in parts:
+        if part not in PARTS:
+            raise UsageError(f"no part '{part}' of bench detector: one of {', '.join(PARTS)}")
+    return Bench(plan.FULL if full else plan.CUT, json, kept=Kept(default_file(), afresh)).run(parts or PARTS)
 
 
 class Bench:
     """One run of the bench; rows come as they are measured."""
 
-    def __init__(self, how: Plan, json: bool, page: Path = PAGE) -> None:
+    def __init__(self, how: Plan, json: bool, page: Path = PAGE, kept: Kept | None = None) -> None:
         self.how = how
+        self._kept = kept or Kept(None)
         self._json = json
         self._page = page
         self.rows: list[Row] = []
@@ -44,26 +62,37 @@ class Bench:
         self._seconds = 0.0
         self._tuning_s = 0.0
 
-    def run(self) -> int:
-        """All of it."""
+    def run(self, parts: Sequence[str] = PARTS) -> int:
+        """These parts of it, in the order of PARTS; the exit code."""
         self._say(self.how.said)
+        if self._kept.file is not None:
+            self._say(f"flights are kept in {self._kept.file}: what these sources have flown there is not flown again (--again: it is)")
         self._say(head())
-        pool = Pool()
+        pool = Pool(kept=self._kept)
         try:
-            self._campaign(pool)
-            self._leaks(pool)
-            self._conditions(pool)
-            self._rates(pool)
-            self._side_by_side(pool)
-            self._epa(pool)
+            for part in PARTS:
+                if part in parts:
+                    self._measure(part, pool)
         finally:
             pool.close()
-        self._speeds()
         write_page(self._page, self.rows, self.notes)
         self._say(f"plot and table: {self._page}")
         if self._json:
             jsonout.emit({"bench": "detector", "rows": [row.document() for row in self.rows], "notes": self.notes})
         return EXIT_OK if all(row.ok or not row.bound for row in self.rows) else EXIT_EXPECTATION
+
+    def _measure(self, part: str, pool: Pool) -> None:
+        if part == "speed":
+            self._speeds()
+            return
+        {
+            "nuisance": self._campaign,
+            "leaks": self._leaks,
+            "conditions": self._conditions,
+            "rate": self._rates,
+            "peers": self._side_by_side,
+            "epa": self._epa,
+        }[part](pool)
 
     def _say(self, text: str) -> None:
         if not self._json:
@@ -81,6 +110,7 @@ class Bench:
         """Leak verdicts and suspicions without a leak."""
         how = self.how
         jobs = [NuisanceJob(plan.NUISANCE_SEED + i, how.nuisance_days) for i in range(how.nuisance_flights)]
+        kept = pool.kept(jobs)
         started = time.perf_counter()
         results = only(NuisanceResult, pool.map("nuisance", jobs, not self._json))
         wall_s = time.perf_counter() - started
@@ -93,7 +123,8 @@ class Bench:
         self._add(Row("nuisance: leak verdicts", OURS, len(results), count, None, "verdicts", "0", not alarms, upper, seconds, True))
         per_year, bound = suspects / years, poisson_upper(suspects, years)
         self._add(Row("nuisance: suspicions", OURS, len(results), per_year, None, "a year", "reported", True, bound, seconds))
-        self._note(f"{seconds / DAY_S:.0f} nuisance days in {wall_s:.0f} s of the ten years that are wanted")
+        flown = f"{len(jobs) - kept} of {len(jobs)} flights flown now, in {wall_s:.0f} s"
+        self._note(f"{seconds / DAY_S:.0f} nuisance days of the ten years that are wanted; {flown}")
         self._note(f"at most {upper:.3g} false leak verdicts a year (exact Poisson, 95 %)")
         for (stage, cause), count in Counter((stage, cause) for _, stage, cause in alarms).most_common():
             self._note(f"false leak verdicts of stage {stage} after {cause}: {count}")

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TypeVar
 
 from isoloop.bench import epa, trials
+from isoloop.bench.kept import Kept
 from isoloop.cli.display import Bar
 
 Job = trials.LeakJob | trials.NuisanceJob | epa.EpaJob
@@ -27,20 +28,32 @@ def cores() -> int:
 
 
 class Pool:
-    """Worker processes that keep their compiled kernels from one batch to the next."""
+    """Worker processes that keep their compiled kernels from one batch to the next.
 
-    def __init__(self, workers: int | None = None) -> None:
+    Args:
+        workers: processes; one a core by default.
+        kept: results of earlier runs, which are not flown again; takes the new ones.
+    """
+
+    def __init__(self, workers: int | None = None, kept: Kept | None = None) -> None:
+        self._kept = kept or Kept(None)
         context = multiprocessing.get_context("spawn")  # numba has threads, which a fork would tear
         self._executor = ProcessPoolExecutor(workers or cores(), mp_context=context)
+
+    def kept(self, jobs: Sequence[Job]) -> int:
+        """How many of the jobs need not be flown."""
+        return sum(self._kept.get(job) is not None for job in jobs)
 
     def map(self, label: str, jobs: Sequence[Job], on_stdout: bool) -> list[Result]:
         """Results in the order of the jobs."""
         bar = Bar(label, len(jobs), on_stdout)
-        futures = {self._executor.submit(run, job): index for index, job in enumerate(jobs)}
-        results: dict[int, Result] = {}
+        results = {index: kept for index, job in enumerate(jobs) if (kept := self._kept.get(job)) is not None}
+        futures = {self._executor.submit(run, job): index for index, job in enumerate(jobs) if index not in results}
         try:
             for done in as_completed(futures):
-                results[futures[done]] = done.result()
+                index = futures[done]
+                results[index] = done.result()
+                self._kept.put(jobs[index], results[index])
                 bar.at(len(results))
         finally:
             for future in futures:

@@ -278,19 +278,25 @@ def xtce_command() -> int:
 def bench_command(
     name: Annotated[str, typer.Argument(metavar="detector|cycle|emulator|link", help="Which figures.", show_default=False)],
     full: Annotated[bool, typer.Option("--full", help="The whole measurement, however long.")] = False,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(metavar="nuisance|leaks|conditions|rate|peers|epa|speed", help="Of detector: this part alone. May be repeated."),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Of detector: fly again what earlier runs of the same sources flew.")] = False,
     json: Json = False,
 ) -> int:
     """Measure, and compare with what is wanted.
 
     \b
     isoloop bench detector             delays, false alarms, rate estimate, side by side with peers
+    isoloop bench detector --full --part rate
     isoloop bench emulator             closed-loop ticks a second on one core
 
     Exit code 1 when a figure that is not wall time misses.
     """
     from isoloop.cli.bench import bench
 
-    return bench(name, full, json)
+    return bench(name, full, json, part or (), again)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

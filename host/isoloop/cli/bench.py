@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -35,17 +35,23 @@ class Row:
     wall_time: bool = True
 
 
-def bench(name: str, full: bool, json: bool) -> int:
+def bench(name: str, full: bool, json: bool, parts: Sequence[str] = (), afresh: bool = False) -> int:
     """Measure, print and return the exit code.
 
+    Args:
+        parts: of `detector` alone; none is all of them.
+        afresh: of `detector` alone; fly again what is kept from an earlier run.
+
     Raises:
-        UsageError: no such bench.
+        UsageError: no such bench, or no such part of it.
         TargetError: the firmware died while it was measured.
     """
     if name == "detector":
         from isoloop.bench.detector import bench as bench_detector
 
-        return bench_detector(full, json)
+        return bench_detector(full, json, parts, afresh)
+    if parts or afresh:
+        raise UsageError("--part and --again belong to 'isoloop bench detector'")
     if name == "cycle":
         from isoloop.bench.cycle import bench as bench_cycle
 

@@ -1,0 +1,87 @@
+"""Results of the detector's bench that stay on disk: hours of flights survive a Ctrl-C, a reboot, or a part that is run by itself.
+
+One file for one state of the sources: the name holds a digest of all that a trial flies. A change of any of it begins another file, so
+a result is never shown for sources that did not make it. The files lie in the user's cache folder and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from isoloop import paths
+
+FLOWN = ("bench", "coolants", "dictionary", "emulator", "flight", "kernels", "link", "plant", "scenarios", "schema", "targets")
+"""Packages of the host that a trial passes through, besides the firmware."""
+
+LOOKS = ("detector.py", "kept.py", "page.py", "plan.py", "rate_figures.py", "rows.py", "stats.py", "workers.py")
+"""Of the bench: what chooses the trials and shows their results, and changes none of them."""
+
+
+def source_digest() -> str:
+    """Of the firmware, the host's packages that fly it, the compiler and the numbers' library."""
+    import numba
+    import numpy
+
+    digest = hashlib.sha256(f"{numba.__version__} {numpy.__version__} {sys.version} {os.uname().machine}".encode())
+    firmware = sorted(path for path in paths.firmware_dir().rglob("*") if path.suffix in (".py", ".json", ".toml"))
+    host = [path for name in FLOWN for path in sorted((paths.PACKAGE_DIR / name).rglob("*")) if path.suffix in (".py", ".json", ".toml")]
+    for path in firmware + [path for path in host if path.parent.name != "bench" or path.name not in LOOKS]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def default_file() -> Path:
+    """In isoloop's cache folder (XDG_CACHE_HOME, else ~/.cache); a relative XDG path counts as unset."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    home = Path(base) if base.startswith("/") else Path("~").expanduser() / ".cache"
+    return home / "isoloop" / "bench" / f"detector-{source_digest()}.results"
+
+
+class Kept:
+    """Results by job, in a file that grows by one record each.
+
+    Args:
+        file: where; None keeps nothing.
+        afresh: look at nothing that is there; what is flown anew takes its place.
+    """
+
+    def __init__(self, file: Path | None, afresh: bool = False) -> None:
+        self.file = file
+        self._results: dict[str, Any] = {}
+        if file is None:
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        whole = 0
+        if file.exists():
+            with file.open("rb") as stream:
+                for job, result in _records(stream):
+                    self._results[job] = result
+                    whole = stream.tell()
+            os.truncate(file, whole)  # a record that was cut short would hide all after it
+        if afresh:
+            self._results = {}
+
+    def get(self, job: object) -> Any:
+        """The result of a job, or None."""
+        return self._results.get(repr(job))
+
+    def put(self, job: object, result: object) -> None:
+        """Keep a result."""
+        self._results[repr(job)] = result
+        if self.file is not None:
+            with self.file.open("ab") as stream:
+                pickle.dump((repr(job), result), stream)
+
+
+def _records(stream: Any) -> Iterator[tuple[str, Any]]:
+    """Whole records; the last may have been cut short."""
+    with contextlib.suppress(EOFError, pickle.UnpicklingError):
+        while True:
+            yield pickle.load(stream)
