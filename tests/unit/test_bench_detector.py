@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isoloop.bench import stats
+from isoloop.bench import speed, stats
 from isoloop.bench.clairvoyant import delays_s
 from isoloop.bench.flight import Flight, Order, shared
 from isoloop.bench.nuisance import CAUSES, nuisance
@@ -165,3 +165,11 @@ def test_row_document_and_page(tmp_path: Path) -> None:
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "polyline" in text
     assert "a &lt;note&gt;" in text
+
+
+def test_speeds_are_those_of_their_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kernel gets its own arrays: the wrong ones crash it, or leave it nothing to do."""
+    monkeypatch.setattr(speed, "TICKS", 5000)
+    found = speed.ticks_a_second()
+    assert set(found) == {"plant, noise and all kernels", *speed.PARTS, "all kernels", "detector bank"}
+    assert all(rate > 0 for rate in found.values())

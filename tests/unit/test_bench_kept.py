@@ -94,7 +94,7 @@ def test_another_source_has_another_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_names_of_what_only_shows_results_are_those_of_files() -> None:
-    for name in module.LOOKS:
+    for name in module.BESIDE:
         assert (paths.PACKAGE_DIR / "bench" / name).is_file()
     for name in module.FLOWN:
         assert (paths.PACKAGE_DIR / name).is_dir()

@@ -9,7 +9,7 @@ from typing import Any
 
 from isoloop.errors import EXIT_EXPECTATION, EXIT_OK, UsageError
 from isoloop.flight.records import build_nor
-from isoloop.link.decoder import EventReport, LinkDecoder
+from isoloop.link.decoder import EventReport, LinkDecoder, StructureReport
 from isoloop.plant import Plant, PlantEvent
 from isoloop.schema import Scenario, load_scenario
 from isoloop.targets import Nor, open_target
@@ -49,7 +49,6 @@ class Board:
 board = Board()
 app = App(board, reference.KINDS, reference.LOWS, reference.HIGHS, reference.ADC)
 gc.collect()
-print(gc.mem_free())
 start, stop = stopwatch.start, stopwatch.stop
 places = bytearray(64)
 used = array("i", (0,))
@@ -171,7 +170,6 @@ def measure(full: bool) -> list[dict[str, Any]]:
         for place, owner, name, arguments in _PROBES
     )
     done = run_python(uf2, _SNIPPET.replace("PROBES", probes), {"rows.bin": pins, "nor.bin": bytes(nor.data)}, _LIMIT_S)
-    free_heap = int(done.output.split()[0])
     told, kernels = _ticks(done.output, done.spans_cycles)
     rows = []
     for name, places, most in _PARTS:
@@ -187,7 +185,6 @@ def measure(full: bool) -> list[dict[str, Any]]:
         _row("their share", round(100 * sum(kernels.values()) / step, 1), "%", "", None),
         *(_row(f"kernel {name}", cycles, "cycles", "", None) for name, cycles in kernels.items()),
         *_board_rows(uf2, scenario),
-        {**_row("free heap after start", free_heap, "B", f">= {FREE_HEAP_MIN_BYTES}", None), "ok": free_heap >= FREE_HEAP_MIN_BYTES},
     ]
 
 
@@ -268,12 +265,13 @@ def _fly(scenario: Scenario, ticks: int) -> tuple[bytes, Nor]:
 
 
 def _board_rows(uf2: Path, scenario: Scenario) -> list[dict[str, Any]]:
-    """Of the whole firmware behind its real board: boot, and a tick with sampling, transfer and link."""
+    """Of the whole firmware behind its real board: boot, a tick with sampling, transfer and link, and the heap that it telemeters."""
     from isoloop.targets.pico import open_pico
 
     target = open_pico()
     link = LinkDecoder()
     faults = 0
+    free_heap = 0
     plant = _plant(replace(scenario, events=()))
     cycles = []
     try:
@@ -285,6 +283,9 @@ def _board_rows(uf2: Path, scenario: Scenario) -> list[dict[str, Any]]:
             plant.step(answer.drive_word)
             reports = link.feed(answer.downlink)
             faults += sum(isinstance(report, EventReport) and report.event.name == "ALLOCATION" for report in reports)
+            for report in reports:
+                if isinstance(report, StructureReport) and report.structure.name == "platform":
+                    free_heap = report.values[[field.name for field in report.structure.fields].index("free_heap_bytes")]
     finally:
         target.close()
     quiet = sorted(cycles[1:9])[4]
@@ -293,4 +294,5 @@ def _board_rows(uf2: Path, scenario: Scenario) -> list[dict[str, Any]]:
         _row("full tick, quiet, median", quiet, "cycles", f"<= {TICK_MAX_CYCLES}", TICK_MAX_CYCLES),
         _row("boot to first sample", target.boot_s, "s", f"<= {BOOT_MAX_S:g}", BOOT_MAX_S),
         _row("allocation faults, 14 ticks", faults, "ticks", "<= 0", 0),
+        {**_row("free heap after start", free_heap, "B", f">= {FREE_HEAP_MIN_BYTES}", None), "ok": free_heap >= FREE_HEAP_MIN_BYTES},
     ]

@@ -20,8 +20,11 @@ from isoloop import paths
 FLOWN = ("bench", "coolants", "dictionary", "emulator", "flight", "kernels", "link", "plant", "scenarios", "schema", "targets")
 """Packages of the host that a trial passes through, besides the firmware."""
 
-LOOKS = ("detector.py", "kept.py", "page.py", "plan.py", "rate_figures.py", "rows.py", "stats.py", "workers.py")
-"""Of the bench: what chooses the trials and shows their results, and changes none of them."""
+BESIDE = (
+    "clairvoyant.py", "cycle.py", "detector.py", "kept.py", "link.py", "link_loss.py", "page.py", "plan.py", "rate_figures.py", "rows.py",
+    "slow_peers.py", "speed.py", "stats.py", "wire_cost.py", "workers.py",
+)  # fmt: skip
+"""Of the bench: what chooses the flights, weighs or shows their results, or measures something else. None of it changes a flight."""
 
 
 def source_digest() -> str:
@@ -32,7 +35,7 @@ def source_digest() -> str:
     digest = hashlib.sha256(f"{numba.__version__} {numpy.__version__} {sys.version} {os.uname().machine}".encode())
     firmware = sorted(path for path in paths.firmware_dir().rglob("*") if path.suffix in (".py", ".json", ".toml"))
     host = [path for name in FLOWN for path in sorted((paths.PACKAGE_DIR / name).rglob("*")) if path.suffix in (".py", ".json", ".toml")]
-    for path in firmware + [path for path in host if path.parent.name != "bench" or path.name not in LOOKS]:
+    for path in firmware + [path for path in host if path.parent.name != "bench" or path.name not in BESIDE]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
