@@ -58,7 +58,8 @@ I_RETURN_MC = const(81)  # what the volumes of return line and compensator rest 
 I_NEAR_RETURN_MC = const(82)  # and that by the neighbours
 I_COARSE = const(83)  # 1: no flow, or not for long, or a temperature is missing: compensation is worth less
 I_WARM = const(84)  # ticks with flow since the start or a standstill, up to WARM_SUCTIONS times C_SUCTION_TICKS
-I_SIZE = const(85)
+I_MISSED = const(85)  # ticks without a pressure, up to HELD_TICKS
+I_SIZE = const(86)
 
 # status
 S_OK = const(0)
@@ -100,6 +101,7 @@ PROFILE_Q20 = const(1048576)
 PROFILE_PART = const(48)
 LEAD_GAIN = const(4)
 WARM_SUCTIONS = const(6)  # until what passes the compensator is known, and a restart's slugs have passed
+HELD_TICKS = const(10)  # without a pressure, from which on its change is not taken for one of the gas's volume now
 LATE_MAX_Q8 = const(7680000)  # 30 K
 PART_FLOWING = const(31)  # of slope / 16 in uL/K times mK: 62.5 would be what a lead corrects by
 PART_STILL = const(125)
@@ -302,8 +304,12 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     st[I_HELD] &= 1
     if pressure == UNKNOWN:
         st[I_STATUS] = S_NO_PRESSURE
-        st[I_HELD] = 1
+        if st[I_MISSED] < HELD_TICKS:
+            st[I_MISSED] += 1
+        else:
+            st[I_HELD] = 1
         return S_NO_PRESSURE
+    st[I_MISSED] = 0
     if pressure < 100:
         pressure = 100
 

@@ -288,3 +288,20 @@ def test_inventory_survives_every_extreme_of_its_inputs(coolant) -> None:
                 bench.all_temperatures(temp_mc)
                 bench.run(2, connected=connected, flowing=connected & 1)
                 assert abs(bench.inventory.state[ik.I_RAW_UL]) < 1 << 30
+
+
+@pytest.mark.req("REQ-INV-001")
+def test_inventory_short_gaps_in_the_pressure_do_not_add_up() -> None:
+    spreads = []
+    for gaps in (False, True):
+        bench = Bench()
+        bench.run(600)
+        low = high = bench.run()
+        for tick in range(3000):
+            noise_pa = (tick * 7919 % 1009 - 504) // 4
+            bench.sensed.p_comp_pa = UNKNOWN if gaps and tick % 3 else 118000 + noise_pa
+            found = bench.run()
+            if bench.inventory.status == ik.S_OK:
+                low, high = min(low, found), max(high, found)
+        spreads.append(high - low)
+    assert spreads[1] < spreads[0] * 5 // 4

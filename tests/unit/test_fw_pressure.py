@@ -232,3 +232,24 @@ def test_two_that_are_left_go_on_learning_what_differs_between_them() -> None:
     loop.offsets_pa[0] += 100
     loop.run(500, adapt=0)
     assert loop.sensing.vote[pk.V_OFFSET_Q8] == frozen
+
+
+@pytest.mark.req("REQ-SEN-003")
+def test_a_choice_between_two_stands_while_they_differ_and_noise_does_not_undo_it() -> None:
+    loop = settled()
+    loop.is_open[1] = True
+    loop.run(5)
+    loop.offsets_pa[0] = 1500
+    loop.run(60)
+    assert loop.sensing.members == 4
+    told = set()
+    for tick in range(200):
+        # Just beyond what counts as a contradiction, with noise of both on top.
+        loop.offsets_pa[0] = 740 + (tick * 37 % 61 - 30) * 6
+        loop.offsets_pa[2] = (tick * 23 % 59 - 29) * 6
+        loop.run()
+        told.add(loop.sensing.members)
+    assert told == {4}
+    loop.offsets_pa[0] = 0
+    loop.run(60)
+    assert loop.sensing.members == 5
