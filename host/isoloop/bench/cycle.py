@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from isoloop.bench import feigned_chip
 from isoloop.errors import EXIT_EXPECTATION, EXIT_OK, UsageError
 from isoloop.flight.records import build_nor
 from isoloop.link.decoder import EventReport, LinkDecoder, StructureReport
@@ -33,7 +34,7 @@ from micropython import heap_lock, heap_unlock
 from boards import reference
 from tcs.app import App
 rows = open("/rows.bin", "rb")
-memory = open("/nor.bin", "rb").read()
+CHIP
 class Board:
     def __init__(self):
         self.counts = array("H", bytes(32))
@@ -41,8 +42,7 @@ class Board:
         self.fresh, self.switches, self.tick, self.reset_cause = 0xFFFF, 0, 0, 0
         self.rx, self.rx_count, self.link = bytearray(2048), 0, None
     def nor_read(self, sector, page, buffer):
-        at = (sector * 16 + page) * 256
-        buffer[:] = memory[at : at + 256]
+        buffer[:] = pages.get(sector * 16 + page, blank)
     def nor_program(self, sector, page, buffer): pass
     def nor_erase(self, sector): pass
     def ticks_us(self): return 0
@@ -169,7 +169,8 @@ def measure(full: bool) -> list[dict[str, Any]]:
         _PROBE.format(place=place, around=_AROUND.get(place, _STEP), owner=owner, name=name, arguments=arguments)
         for place, owner, name, arguments in _PROBES
     )
-    done = run_python(uf2, _SNIPPET.replace("PROBES", probes), {"rows.bin": pins, "nor.bin": bytes(nor.data)}, _LIMIT_S)
+    source = _SNIPPET.replace("CHIP", feigned_chip.SNIPPET).replace("PROBES", probes)
+    done = run_python(uf2, source, {"rows.bin": pins, feigned_chip.FILE: bytes(nor.data)}, _LIMIT_S)
     told, kernels = _ticks(done.output, done.spans_cycles)
     rows = []
     for name, places, most in _PARTS:

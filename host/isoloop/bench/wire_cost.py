@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from isoloop.bench import feigned_chip
 from isoloop.dictionary import load_dictionary
 from isoloop.errors import TargetError
 from isoloop.flight.records import build_nor
@@ -36,20 +37,17 @@ from tcs import packet, reports
 from tcs.app import App
 from tcs.frame_kernel import stuff
 from tcs.crc import crc16
-memory = open("/nor.bin", "rb").read()
+CHIP
 talk = open("/talk.bin", "rb").read()
 class Board:
     def __init__(self):
         self.counts = array("H", COUNTS)
         self.fresh, self.switches, self.tick, self.reset_cause = 0xFFFF, 0x1555, 0, 0
         self.rx, self.rx_count, self.link, self.unique_id = bytearray(2048), 0, None, b"emulated"
-        self.pages = {}
     def nor_read(self, sector, page, buffer):
-        kept = self.pages.get((sector, page))
-        at = (sector * 16 + page) * 256
-        buffer[:] = kept if kept else memory[at : at + 256]
+        buffer[:] = pages.get(sector * 16 + page, blank)
     def nor_program(self, sector, page, buffer):
-        self.pages[sector, page] = bytes(buffer)
+        pages[sector * 16 + page] = bytes(buffer)
     def nor_erase(self, sector): pass
     def ticks_us(self): return 0
 board = Board()
@@ -139,8 +137,8 @@ def measure(uf2: Path) -> WireCost:
     frames = [_frame("ping", counter, Credentials()) for counter in range(1, 1 + _ROUNDS)]
     frames += [_frame("key_write", counter, Credentials(), key=bytes(range(32))) for counter in range(11, 11 + _ROUNDS)]
     source = _SNIPPET.replace("ROUNDS", str(_ROUNDS)).replace("SIZES", repr(tuple(len(block) for block in frames)))
-    source = source.replace("COUNTS", repr(tuple(int(count) for count in plant.counts)))
-    done = run_python(uf2, source, {"nor.bin": bytes(nor.data), "talk.bin": b"".join(frames)}, _LIMIT_S)
+    source = source.replace("CHIP", feigned_chip.SNIPPET).replace("COUNTS", repr(tuple(int(count) for count in plant.counts)))
+    done = run_python(uf2, source, {feigned_chip.FILE: bytes(nor.data), "talk.bin": b"".join(frames)}, _LIMIT_S)
     spans = done.spans_cycles
     empty, *encoding = (min(spans[step :: 1 + len(ENCODING)][:_ROUNDS]) for step in range(1 + len(ENCODING)))
     behind = spans[_ROUNDS * (1 + len(ENCODING)) :]
