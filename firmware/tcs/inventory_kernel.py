@@ -119,8 +119,8 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     """One tick. pressure: voted, Pa or UNKNOWN; connected: mask of segments open to the compensator; flowing: 1 while the pump moves the
     coolant.
 
-    With flow a radiator's profile runs from the supply's temperature over its own sensor to the return's: Simpson's rule gives the sensor
-    two thirds of its volume and each line a sixth. Without flow it is all the sensor's.
+    With flow a radiator is at its own sensor's temperature but for 1 / PROFILE_PART of its volume each at the supply's and the return's
+    (docs/decisions/inventory-profile.md). Without flow it is all the sensor's.
     Returns the status; the values stand in `st`. A change of what the value rests on is taken out as a step: the continuous inventory loses
     one tick of truth, never more.
     """
