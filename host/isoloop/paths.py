@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 PACKAGE_DIR = Path(__file__).resolve().parent
@@ -15,6 +16,13 @@ SCENARIOS_DIR = PACKAGE_DIR / "scenarios"
 
 MAPS_DIR = PACKAGE_DIR / "maps"
 """Built-in log replay maps, one TOML file each."""
+
+
+def cache_dir() -> Path:
+    """isoloop's cache folder (XDG_CACHE_HOME, else ~/.cache); what lies there may be deleted at any time."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG rule: a relative path counts as unset.
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "isoloop"
 
 
 def in_checkout() -> bool:

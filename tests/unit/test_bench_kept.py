@@ -93,6 +93,12 @@ def test_another_source_has_another_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert default_file() != before
 
 
+def test_another_micropython_has_another_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = source_digest()
+    monkeypatch.setattr(module, "_micropython", lambda: "another")
+    assert source_digest() != before
+
+
 def test_the_names_of_what_only_shows_results_are_those_of_files() -> None:
     for name in module.BESIDE:
         assert (paths.PACKAGE_DIR / "bench" / name).is_file()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from isoloop import jsonout
@@ -25,8 +25,6 @@ KERNEL_TICKS_MIN = 10e6
 YEAR_WALL_MAX_S = 60.0
 BOUND = "clairvoyant bound"
 PAGE = Path("isoloop-runs") / "bench-detector.html"
-
-
 PARTS = ("nuisance", "leaks", "conditions", "rate", "peers", "epa", "speed")
 
 
@@ -70,9 +68,9 @@ class Bench:
         self._say(head())
         pool = Pool(kept=self._kept)
         try:
-            for part in PARTS:
+            for part, measure in zip(PARTS, self._measures(), strict=True):
                 if part in parts:
-                    self._measure(part, pool)
+                    measure(pool)
         finally:
             pool.close()
         write_page(self._page, self.rows, self.notes)
@@ -81,18 +79,9 @@ class Bench:
             jsonout.emit({"bench": "detector", "rows": [row.document() for row in self.rows], "notes": self.notes})
         return EXIT_OK if all(row.ok or not row.bound for row in self.rows) else EXIT_EXPECTATION
 
-    def _measure(self, part: str, pool: Pool) -> None:
-        if part == "speed":
-            self._speeds()
-            return
-        {
-            "nuisance": self._campaign,
-            "leaks": self._leaks,
-            "conditions": self._conditions,
-            "rate": self._rates,
-            "peers": self._side_by_side,
-            "epa": self._epa,
-        }[part](pool)
+    def _measures(self) -> tuple[Callable[[Pool], None], ...]:
+        """What measures each of PARTS."""
+        return self._campaign, self._leaks, self._conditions, self._rates, self._side_by_side, self._epa, self._speeds
 
     def _say(self, text: str) -> None:
         if not self._json:
@@ -255,7 +244,7 @@ class Bench:
         self._add(Row("EPA tight on unix: alarms", OURS, len(tight), alarm_share, high, "share", "none", not alarmed, None, 0.0, True))
         self._note(detail)
 
-    def _speeds(self) -> None:
+    def _speeds(self, pool: Pool) -> None:
         """Wall time: reported."""
         for name, rate in speed.ticks_a_second().items():
             wanted = name == "detector bank"

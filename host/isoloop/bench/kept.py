@@ -7,7 +7,6 @@ a result is never shown for sources that did not make it. The files lie in the u
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import pickle
 import sys
@@ -16,35 +15,45 @@ from pathlib import Path
 from typing import Any
 
 from isoloop import paths
+from isoloop.errors import UsageError
+from isoloop.images.hashing import file_sha256, text_sha256, tree_sha256
+from isoloop.targets.interpreter import find_interpreter
 
-FLOWN = ("bench", "coolants", "dictionary", "emulator", "flight", "kernels", "link", "plant", "scenarios", "schema", "targets")
-"""Packages of the host that a trial passes through, besides the firmware."""
+FLOWN = ("coolants", "dictionary", "emulator", "flight", "kernels", "link", "plant", "scenarios", "schema", "targets")
+"""Packages of the host that a trial passes through, besides the firmware and the bench."""
 
 BESIDE = (
-    "clairvoyant.py", "cycle.py", "detector.py", "kept.py", "link.py", "link_loss.py", "page.py", "plan.py", "rate_figures.py", "rows.py",
-    "slow_peers.py", "speed.py", "stats.py", "wire_cost.py", "workers.py",
+    "clairvoyant.py", "cycle.py", "detector.py", "feigned_chip.py", "kept.py", "link.py", "link_loss.py", "page.py", "plan.py",
+    "rate_figures.py", "rows.py", "slow_peers.py", "speed.py", "stats.py", "wire_cost.py", "workers.py",
 )  # fmt: skip
 """Of the bench: what chooses the flights, weighs or shows their results, or measures something else. None of it changes a flight."""
 
 
 def source_digest() -> str:
-    """Of the firmware, the host's packages that fly it, the compiler and the numbers' library."""
+    """Of the firmware, the host's packages that fly it, the compiler, the numbers' library and the MicroPython of the EPA trial."""
     import numba
     import numpy
 
-    digest = hashlib.sha256(f"{numba.__version__} {numpy.__version__} {sys.version} {os.uname().machine}".encode())
-    firmware = sorted(path for path in paths.firmware_dir().rglob("*") if path.suffix in (".py", ".json", ".toml"))
-    host = [path for name in FLOWN for path in sorted((paths.PACKAGE_DIR / name).rglob("*")) if path.suffix in (".py", ".json", ".toml")]
-    for path in firmware + [path for path in host if path.parent.name != "bench" or path.name not in BESIDE]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+    bench = (paths.PACKAGE_DIR / "bench").glob("*.py")
+    return text_sha256(
+        *(numba.__version__, numpy.__version__, sys.version, os.uname().machine, _micropython()),
+        tree_sha256(paths.firmware_dir()),
+        tree_sha256(paths.PACKAGE_DIR, FLOWN),
+        *(f"{path.name} {file_sha256(path)}" for path in sorted(bench) if path.name not in BESIDE),
+    )[:16]
+
+
+def _micropython() -> str:
+    """What it says that it is; "" where there is none."""
+    try:
+        return find_interpreter().version
+    except UsageError:
+        return ""
 
 
 def default_file() -> Path:
-    """In isoloop's cache folder (XDG_CACHE_HOME, else ~/.cache); a relative XDG path counts as unset."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    home = Path(base) if base.startswith("/") else Path("~").expanduser() / ".cache"
-    return home / "isoloop" / "bench" / f"detector-{source_digest()}.results"
+    """In isoloop's cache folder."""
+    return paths.cache_dir() / "bench" / f"detector-{source_digest()}.results"
 
 
 class Kept:

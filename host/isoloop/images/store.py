@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from isoloop import paths
 from isoloop.images.hashing import file_sha256
 
 KEPT_IMAGES = 6
@@ -49,10 +50,8 @@ class ImageInfo:
 
 
 def cache_dir() -> Path:
-    """`images/` in isoloop's cache folder (XDG_CACHE_HOME, else ~/.cache)."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG rule: a relative path counts as unset.
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "isoloop" / "images"
+    """`images/` in isoloop's cache folder."""
+    return paths.cache_dir() / "images"
 
 
 def image_dir(image: str, image_id: str) -> Path:

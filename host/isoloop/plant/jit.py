@@ -17,6 +17,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+from isoloop import paths
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -45,10 +47,9 @@ def _source_key() -> str:
 def _cache_folder() -> Iterator[Path | None]:
     """Point numba at a writable folder for as long as a kernel is declared; None where there is none."""
     before = numba.config.CACHE_DIR  # type: ignore[attr-defined,unused-ignore]
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~").expanduser() / ".cache")
     folder: Path | None = None
-    for base in (before, home):
-        if base and (folder := _writable(Path(base) / "isoloop" / f"plant-{_source_key()}")):
+    for base in (before and Path(before) / "isoloop", paths.cache_dir()):
+        if base and (folder := _writable(base / f"plant-{_source_key()}")):
             break
     if folder is not None:
         numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined,unused-ignore]
