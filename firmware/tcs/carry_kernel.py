@@ -29,6 +29,7 @@ I_INVENTORY_UL = const(1)
 I_TEMP_MC = const(10)
 I_BEST_MC = const(22)
 I_WIDE = const(71)
+I_COARSE = const(83)
 I_NEAR_MC = const(76)
 I_RETURN_MC = const(81)
 I_NEAR_RETURN_MC = const(82)
@@ -143,8 +144,11 @@ def sample(inventory: ptr32, votes: ptr32, values: ptr32, pressure: int, referen
     """Inventory and sensing -> the detector's sample vector. pressure: voted, Pa; reference: Pa or UNKNOWN.
 
     A compensator's pressure stands there as its sensor says: the learned offsets would spread one's drift over all three. One that is out
-    of the vote adds nothing of its own. The cabin's, unknown, stands still.
+    of the vote adds nothing of its own. The cabin's, unknown, stands still. With one voted out the pressure itself is in doubt, by as much
+    as that one contradicts the others: the inventory is coarse.
     """
+    if votes[V_EXCLUDED]:
+        inventory[I_COARSE] = 1
     out[W_INVENTORY] = inventory[I_INVENTORY_UL]
     i = 0
     while i < 3:

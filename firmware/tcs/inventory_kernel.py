@@ -56,10 +56,11 @@ I_SUCTION_Q8 = const(79)  # the return where it passes the compensator
 I_NEAR_SUCTION_Q8 = const(80)  # the same of what its neighbours show of the return
 I_RETURN_MC = const(81)  # what the volumes of return line and compensator rest on together
 I_NEAR_RETURN_MC = const(82)  # and that by the neighbours
-I_COARSE = const(83)  # 1: no flow, or not for long, or a temperature is missing: compensation is worth less
+I_COARSE = const(83)  # 1: no flow, or not for long, a temperature missing or a pressure voted out: compensation is worth less
 I_WARM = const(84)  # ticks with flow since the start or a standstill, up to WARM_SUCTIONS times C_SUCTION_TICKS
 I_MISSED = const(85)  # ticks without a pressure, up to HELD_TICKS
-I_SIZE = const(86)
+I_GAS_SHOWN_UL = const(86)  # what the gas's temperature, its own or the one that goes on for it, shows of h
+I_SIZE = const(87)
 
 # status
 S_OK = const(0)
@@ -343,11 +344,22 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
 
     if gas > gas_max_ul + gas_max_ul // 4:
         gas = gas_max_ul + gas_max_ul // 4
+    # What the sensor shows of h comes of ticks before this one: so V stands on one side.
+    shown = st[I_GAS_SHOWN_UL]
+    if st[I_GONE + T_GAS] == 0:
+        t = st[I_GAS_SMOOTH_Q6]
+        t = (t >> 6) + ((t - st[I_GAS_LEAD_Q6]) >> 6) * cfg[C_LEAD_GAIN]
+        if t > GAS_SHOWN_MAX_UL:
+            t = GAS_SHOWN_MAX_UL
+        elif t < -GAS_SHOWN_MAX_UL:
+            t = -GAS_SHOWN_MAX_UL
+        st[I_GAS_SHOWN_UL] = t
     low = st[I_GAS_LOW_Q6]
     if st[I_STARTED] == 0:
         low = gas << 6
     elif st[I_HELD]:
-        t = (gas - st[I_GAS_APPARENT_UL]) << 6
+        # V must not move by what the temperature shows of h from here on: what is left of the change is none of the gas's.
+        t = (gas - st[I_GAS_APPARENT_UL] + (st[I_GAS_SHOWN_UL] - shown) * 2 // 5) << 6
         if t > GAS_LOW_MAX_Q6 - low:
             t = GAS_LOW_MAX_Q6 - low
         elif t < 0 - low:
@@ -355,14 +367,8 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         low += t
         st[I_HELD] = 0
     st[I_GAS_APPARENT_UL] = gas
-    # What the sensor shows of h comes of ticks before this one: so V stands on one side.
-    t = st[I_GAS_SMOOTH_Q6]
-    t = (t >> 6) + ((t - st[I_GAS_LEAD_Q6]) >> 6) * cfg[C_LEAD_GAIN]
-    if t > GAS_SHOWN_MAX_UL:
-        t = GAS_SHOWN_MAX_UL
-    elif t < -GAS_SHOWN_MAX_UL:
-        t = -GAS_SHOWN_MAX_UL
-    gas -= (gas - (low >> 6) - t) * 2 // 7
+    # Gone, it goes on from where it was, and what it showed of h then is in it for good.
+    gas -= (gas - (low >> 6) - st[I_GAS_SHOWN_UL]) * 2 // 7
     st[I_GAS_UL] = gas
     low += ((gas << 6) - low) // cfg[C_GAS_LOW_TICKS]
     st[I_GAS_LOW_Q6] = low
@@ -371,14 +377,14 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         t = GAS_SHOWN_MAX_UL
     elif t < -GAS_SHOWN_MAX_UL:
         t = -GAS_SHOWN_MAX_UL
-    if st[I_GONE + T_GAS]:
-        t = 0  # a neighbour in its place shows nothing of it
     st[I_GAS_LAGGED_Q6] += ((t << 6) - st[I_GAS_LAGGED_Q6]) // cfg[C_LAG_TICKS]
     t = st[I_GAS_LAGGED_Q6]
     low = st[I_GAS_SMOOTH_Q6]
     low += (t - low) // cfg[C_SMOOTH_TICKS]
     st[I_GAS_SMOOTH_Q6] = low
     st[I_GAS_LEAD_Q6] += (low - st[I_GAS_LEAD_Q6]) // cfg[C_LEAD_TICKS]
+    if st[I_GONE + T_GAS]:
+        st[I_GAS_LEAD_Q6] = low  # a sensor that comes back has no lead at first
     st[I_SENSITIVITY_UL_KPA] = (gas // pressure) * 1000 + (gas % pressure) * 100 // pressure * 10
     if st[I_SENSITIVITY_UL_KPA] > SENSITIVITY_MAX_UL_KPA:
         st[I_SENSITIVITY_UL_KPA] = SENSITIVITY_MAX_UL_KPA

@@ -23,7 +23,8 @@ V_SLOW_Q8 = const(16)  # x3: the same over 13 s
 V_QUIET = const(19)  # x3: ticks that an excluded sensor has agreed
 V_SPREAD_Q8 = const(22)  # mean absolute deviation of the sensors in the vote: quick to rise, slow to fall
 V_RECENT = const(23)  # x3: ticks for which a sensor still counts as having been in the vote
-V_SIZE = const(26)
+V_CHOSEN = const(26)  # ticks for which one of two that contradict each other counts as having been chosen
+V_SIZE = const(27)
 
 # vote configuration
 VC_OUTLIER_PA = const(0)
@@ -113,6 +114,8 @@ def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr
         n -= 1
 
     st[V_DISAGREE] = 0
+    if st[V_CHOSEN] > 0:
+        st[V_CHOSEN] -= 1
     first = 0
     if usable & 1 == 0:
         first = 1
@@ -151,6 +154,7 @@ def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr
                     n = 1
                 if n == 1:
                     st[V_DISAGREE] = 0
+                    st[V_CHOSEN] = cfg[VC_RECENT_TICKS]
     else:
         st[V_PAIR_Q8] = 0
 

@@ -20,7 +20,8 @@ NAMES = {
     sk: ("ST_VALUE", "ST_STRIDE", "ST_V_REF_Q8", "ST_WIDE", "V_REF", "UNKNOWN",
          "ST_STATUS", "OK", "DISAGREES", "CHANNELS", "NOMINAL_V_REF_COUNTS"),
     pk: ("V_EXCLUDED", "V_MEMBERS", "V_OFFSET_Q8", "R_VALUE", "UNKNOWN"),
-    ik: ("I_INVENTORY_UL", "I_TEMP_MC", "I_BEST_MC", "I_WIDE", "I_NEAR_MC", "I_RETURN_MC", "I_NEAR_RETURN_MC", "SLOTS", "UNKNOWN"),
+    ik: ("I_INVENTORY_UL", "I_TEMP_MC", "I_BEST_MC", "I_WIDE", "I_COARSE", "I_NEAR_MC", "I_RETURN_MC", "I_NEAR_RETURN_MC", "SLOTS",
+         "UNKNOWN"),
     dk: ("W_INVENTORY", "W_PRESSURE", "W_TEMP", "W_V_REF", "W_REFERENCE", "W_NEAR", "W_CABIN", "S_MEAN", "S_NEW",
          "D_PERMILLE", "STAGES", "UNKNOWN"),
     lk: ("RING",),
@@ -116,8 +117,14 @@ def test_carry_sample_takes_the_voted_pressure_for_a_sensor_that_is_out():
     assert out[dk.W_CABIN] == read[7]
     assert out[dk.W_V_REF] == values[sk.ST_V_REF_Q8] >> 2
     assert out[dk.W_REFERENCE] == 0
+    inventory[ik.I_COARSE] = 0
+    votes[pk.V_EXCLUDED] = 0
     ck.sample(inventory, votes, values, 77, 88, out)
     assert out[dk.W_REFERENCE] == 88
+    assert inventory[ik.I_COARSE] == 0
+    votes[pk.V_EXCLUDED] = 2
+    ck.sample(inventory, votes, values, 77, 88, out)
+    assert inventory[ik.I_COARSE] == 1  # two against one: by how much the pressure is off, nobody knows
 
 
 @pytest.mark.req("REQ-KRN-001")

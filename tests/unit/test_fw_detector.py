@@ -35,6 +35,8 @@ class Chain:
         self.lost_ml = 0.0
         self.tick = 0
         self.is_blind = False
+        self.is_open = [False, False, False]  # compensator sensors
+        self.offsets_pa = [0.0, 0.0, 0.0]
 
     def step(self, rate_ml_s=0.0, trusted=True):
         self.tick += 1
@@ -42,8 +44,9 @@ class Chain:
         pressure_pa = int(358000000.0 / (GAS_ML + self.lost_ml))
         for channel in range(CHANNELS):
             if channel < P_CABIN:
-                raw = counts_of(channel, NOMINAL[channel] - 118000 + pressure_pa) + self.noise.around(self.noise_counts)
-                self.counts[channel] = 0 if self.is_blind and channel < 3 else raw
+                offset_pa = int(self.offsets_pa[channel]) if channel < 3 else 0
+                raw = counts_of(channel, NOMINAL[channel] - 118000 + pressure_pa + offset_pa) + self.noise.around(self.noise_counts)
+                self.counts[channel] = 0 if channel < 3 and (self.is_blind or self.is_open[channel]) else raw
             else:
                 self.counts[channel] = self.fixed[channel] + self.noise.around(3)
         verdict = self.detector.verdict
@@ -197,3 +200,35 @@ def test_detector_fits_no_ramp_to_what_the_filters_did_as_they_set_out() -> None
     assert max(chain.detector.history.filled) > 200
     chain.run(20)
     assert max(chain.detector.history.filled) <= 20
+
+
+@pytest.mark.req("REQ-DET-003", "REQ-SAF-004")
+@pytest.mark.parametrize("drift_pa", [-20.0, -2.0, -0.5])
+def test_detector_wants_pump_and_radiators_beside_a_sensor_that_is_left_alone(drift_pa) -> None:
+    # One of three open and one of the two that are left drifting: whichever is believed, its own way is no loss.
+    chain = Chain()
+    chain.is_open[2] = True
+    chain.run(600)
+    for _ in range(3000):
+        chain.offsets_pa[0] = max(-3000.0, chain.offsets_pa[0] + drift_pa)
+        assert chain.step() != LEAK
+    # Nor when the one that drifts is the only one.
+    chain = Chain()
+    chain.run(600)
+    chain.is_open[1] = chain.is_open[2] = True
+    chain.run(100)
+    for _ in range(3000):
+        chain.offsets_pa[0] = max(-3000.0, chain.offsets_pa[0] + drift_pa)
+        assert chain.step() != LEAK
+    # A leak shows in all.
+    assert chain.ticks_to_leak(6.0, 300) <= 300
+
+
+@pytest.mark.req("REQ-DET-001", "REQ-SAF-001")
+def test_detector_calls_a_leak_by_the_one_sensor_that_is_left_of_three() -> None:
+    for rate_ml_s, limit_s in ((50.0, 2.0), (6.0, 10.0), (0.8, 60.0)):
+        chain = Chain()
+        chain.run(600)
+        chain.is_open[0] = chain.is_open[1] = True
+        chain.run(1800)
+        assert chain.ticks_to_leak(rate_ml_s, int(limit_s * 10)) <= limit_s * 10

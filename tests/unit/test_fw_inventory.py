@@ -152,6 +152,20 @@ def test_inventory_of_a_steady_leak_falls_at_its_rate_at_every_age(rate_ml_s) ->
         assert abs(rate / rate_ml_s - 1) < 0.01 + 0.02 / rate_ml_s, (first, rate)
 
 
+@pytest.mark.req("REQ-INV-001", "REQ-INV-002")
+@pytest.mark.parametrize("lost_at", [50, 150, 400])
+def test_inventory_goes_on_when_the_gas_sensor_is_lost_while_the_gas_is_off_its_wall(lost_at) -> None:
+    bench = Bench()
+    gas = Gas(GAS_MJ / 118.0)
+    gas.show(bench.sensed)
+    before = bench.run(300)
+    for tick in range(1200):
+        gas.grow(0.05 if tick < 700 else 0.0)
+        gas.show(bench.sensed, tick < lost_at or tick >= 900)
+        seen_ml = (before - bench.run()) / 1000
+        assert abs(seen_ml - 0.05 * min(700, tick + 1)) < 0.25, (tick, seen_ml)
+
+
 @pytest.mark.req("REQ-INV-003")
 def test_inventory_counts_only_what_is_connected_and_does_not_jump_when_that_changes() -> None:
     bench = Bench()
