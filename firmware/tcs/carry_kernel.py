@@ -30,6 +30,7 @@ I_TEMP_MC = const(10)
 I_BEST_MC = const(22)
 I_WIDE = const(71)
 I_COARSE = const(83)
+I_KEPT_MC = const(87)
 I_NEAR_MC = const(76)
 I_RETURN_MC = const(81)
 I_NEAR_RETURN_MC = const(82)
@@ -145,7 +146,8 @@ def sample(inventory: ptr32, votes: ptr32, values: ptr32, pressure: int, referen
 
     A compensator's pressure stands there as its sensor says: the learned offsets would spread one's drift over all three. One that is out
     of the vote adds nothing of its own. The cabin's, unknown, stands still. With one voted out the pressure itself is in doubt, by as much
-    as that one contradicts the others: the inventory is coarse.
+    as that one contradicts the others: the inventory is coarse. A line's temperature goes on as the inventory does where its sensor came
+    back: what was wrong before stays in its account.
     """
     if votes[V_EXCLUDED]:
         inventory[I_COARSE] = 1
@@ -158,11 +160,11 @@ def sample(inventory: ptr32, votes: ptr32, values: ptr32, pressure: int, referen
         out[W_PRESSURE + i] = x
         i += 1
     out[W_TEMP] = inventory[I_BEST_MC]
-    out[W_TEMP + 1] = inventory[I_BEST_MC + 1]
-    out[W_TEMP + 2] = inventory[I_RETURN_MC]
-    out[W_TEMP + 3] = inventory[I_BEST_MC + 3]
-    out[W_TEMP + 4] = inventory[I_BEST_MC + 4]
-    out[W_TEMP + 5] = inventory[I_BEST_MC + 5]
+    i = 1
+    while i < SLOTS:
+        out[W_TEMP + i] = inventory[I_BEST_MC + i] + inventory[I_KEPT_MC + i]
+        i += 1
+    out[W_TEMP + 2] = inventory[I_RETURN_MC] + inventory[I_KEPT_MC + 2]
     out[W_NEAR] = inventory[I_NEAR_MC]
     out[W_NEAR + 1] = inventory[I_NEAR_MC + 1]
     out[W_NEAR + 2] = inventory[I_NEAR_RETURN_MC]

@@ -60,7 +60,8 @@ I_COARSE = const(83)  # 1: no flow, or not for long, a temperature missing or a 
 I_WARM = const(84)  # ticks with flow since the start or a standstill, up to WARM_SUCTIONS times C_SUCTION_TICKS
 I_MISSED = const(85)  # ticks without a pressure, up to HELD_TICKS
 I_GAS_SHOWN_UL = const(86)  # what the gas's temperature, its own or the one that goes on for it, shows of h
-I_SIZE = const(87)
+I_KEPT_MC = const(87)  # x6: added to a line's, it goes on as the inventory does where a sensor came back at another level than its substitute
+I_SIZE = const(93)
 
 # status
 S_OK = const(0)
@@ -94,6 +95,7 @@ C_DUE_TICKS = const(24)  # between two periods
 C_SUCTION_TICKS = const(25)  # from the return's sensor to the compensator, with the flow
 C_TABLE = const(26)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
+KEPT_MAX_MC = const(200000)
 
 WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
 WIDE_MC = const(110)
@@ -142,6 +144,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
     while i < SLOTS:
         t = st[I_TEMP_MC + i]
         n = st[I_GONE + i]
+        kept = UNKNOWN
         if t != UNKNOWN:
             t = t << 8
             if n:
@@ -155,9 +158,12 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 st[I_LOW_Q8 + i] = st[I_SMOOTH_Q8 + i]
                 n -= 1
                 st[I_GONE + i] = n
-                if n == 0 and i == T_GAS:
-                    # Another temperature is not another volume: the gas has not been compressed.
-                    st[I_HELD] |= 1
+                if n == 0:
+                    if i == T_GAS:
+                        # Another temperature is not another volume: the gas has not been compressed.
+                        st[I_HELD] |= 1
+                    elif i != T_RETURN:
+                        kept = st[I_BEST_MC + i]
             elif st[I_SEEN + i] == 0:
                 st[I_SMOOTH_Q8 + i] = t
                 st[I_LOW_Q8 + i] = t
@@ -177,6 +183,11 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
             st[I_LOW_Q8 + i] = low
             t -= low
             st[I_BEST_MC + i] = ((t + low) >> 8) + (t >> 8) * cfg[C_LEAD_GAIN]
+            if kept != UNKNOWN:
+                kept += st[I_KEPT_MC + i] - st[I_BEST_MC + i]
+                if kept > KEPT_MAX_MC or kept < -KEPT_MAX_MC:
+                    kept = 0
+                st[I_KEPT_MC + i] = kept
             if due:
                 # A lead that changes within a minute (from the start, within what there is): the line is not what its sensor says.
                 if st[I_SEEN + i] < cfg[C_RATE_PERIODS]:
@@ -451,7 +462,13 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 part = part * 256 // volume
             else:
                 part = 0
+            kept = st[I_RETURN_MC]
             st[I_RETURN_MC] = st[I_BEST_MC + T_RETURN] + (late >> 8) * part // 256
+            if (mask & (63 - (st[I_MASK] & 63))) >> T_RETURN & 1 and st[I_STARTED]:
+                kept += st[I_KEPT_MC + T_RETURN] - st[I_RETURN_MC]
+                if kept > KEPT_MAX_MC or kept < -KEPT_MAX_MC:
+                    kept = 0
+                st[I_KEPT_MC + T_RETURN] = kept
             part = ((st[I_NEAR_SUCTION_Q8] >> 8) - st[I_NEAR_MC + T_RETURN]) * part // 256
             st[I_NEAR_RETURN_MC] = st[I_NEAR_MC + T_RETURN] + part
             # At the vapour pressure, agreeing sensors mean a loop without gas pressure, not three broken sensors.

@@ -20,8 +20,8 @@ NAMES = {
     sk: ("ST_VALUE", "ST_STRIDE", "ST_V_REF_Q8", "ST_WIDE", "V_REF", "UNKNOWN",
          "ST_STATUS", "OK", "DISAGREES", "CHANNELS", "NOMINAL_V_REF_COUNTS"),
     pk: ("V_EXCLUDED", "V_MEMBERS", "V_OFFSET_Q8", "R_VALUE", "UNKNOWN"),
-    ik: ("I_INVENTORY_UL", "I_TEMP_MC", "I_BEST_MC", "I_WIDE", "I_COARSE", "I_NEAR_MC", "I_RETURN_MC", "I_NEAR_RETURN_MC", "SLOTS",
-         "UNKNOWN"),
+    ik: ("I_INVENTORY_UL", "I_TEMP_MC", "I_BEST_MC", "I_WIDE", "I_COARSE", "I_KEPT_MC", "I_NEAR_MC", "I_RETURN_MC",
+         "I_NEAR_RETURN_MC", "SLOTS", "UNKNOWN"),
     dk: ("W_INVENTORY", "W_PRESSURE", "W_TEMP", "W_V_REF", "W_REFERENCE", "W_NEAR", "W_CABIN", "S_MEAN", "S_NEW",
          "D_PERMILLE", "STAGES", "UNKNOWN"),
     lk: ("RING",),
@@ -110,6 +110,8 @@ def test_carry_sample_takes_the_voted_pressure_for_a_sensor_that_is_out():
     assert list(out[dk.W_PRESSURE : dk.W_PRESSURE + 3]) == [read[0], 77 + (votes[pk.V_OFFSET_Q8 + 1] >> 8), read[2]]
     best = list(inventory[ik.I_BEST_MC : ik.I_BEST_MC + ik.SLOTS])
     best[ik.T_RETURN] = inventory[ik.I_RETURN_MC]  # with what passes the compensator
+    for slot in range(ik.T_SUPPLY, ik.SLOTS):
+        best[slot] += inventory[ik.I_KEPT_MC + slot]
     assert list(out[dk.W_TEMP : dk.W_TEMP + ik.SLOTS]) == best
     near = list(inventory[ik.I_NEAR_MC : ik.I_NEAR_MC + 3])
     near[ik.T_RETURN] = inventory[ik.I_NEAR_RETURN_MC]

@@ -18,6 +18,7 @@ from tcs.sensing import Sensing
 GAS_ML = 358000.0 / 118.0
 NOISE_COUNTS = 61  # triangular: 25 counts rms are the 0.12 kPa of the reference noise
 LEAK = tables.ST_VERDICT_LEAK
+T_RAD1 = 11
 
 
 class Chain:
@@ -37,6 +38,7 @@ class Chain:
         self.is_blind = False
         self.is_open = [False, False, False]  # compensator sensors
         self.offsets_pa = [0.0, 0.0, 0.0]
+        self.rad1_mc = 0.0  # what the first radiator's sensor is off
 
     def step(self, rate_ml_s=0.0, trusted=True):
         self.tick += 1
@@ -48,7 +50,8 @@ class Chain:
                 raw = counts_of(channel, NOMINAL[channel] - 118000 + pressure_pa + offset_pa) + self.noise.around(self.noise_counts)
                 self.counts[channel] = 0 if channel < 3 and (self.is_blind or self.is_open[channel]) else raw
             else:
-                self.counts[channel] = self.fixed[channel] + self.noise.around(3)
+                fixed = self.fixed[channel] if channel != T_RAD1 else counts_of(channel, NOMINAL[channel] + int(self.rad1_mc))
+                self.counts[channel] = fixed + self.noise.around(3)
         verdict = self.detector.verdict
         self.sensing.update(self.counts, ALL, self.tick, 1 if verdict == tables.ST_VERDICT_OK else 0, 7)
         self.inventory.update(self.sensing, 7, 1, trusted)
@@ -202,7 +205,7 @@ def test_detector_fits_no_ramp_to_what_the_filters_did_as_they_set_out() -> None
     assert max(chain.detector.history.filled) <= 20
 
 
-@pytest.mark.req("REQ-DET-003", "REQ-SAF-004")
+@pytest.mark.req("REQ-DET-001", "REQ-SAF-002")
 @pytest.mark.parametrize("drift_pa", [-20.0, -2.0, -0.5])
 def test_detector_wants_pump_and_radiators_beside_a_sensor_that_is_left_alone(drift_pa) -> None:
     # One of three open and one of the two that are left drifting: whichever is believed, its own way is no loss.
@@ -232,3 +235,20 @@ def test_detector_calls_a_leak_by_the_one_sensor_that_is_left_of_three() -> None
         chain.is_open[0] = chain.is_open[1] = True
         chain.run(1800)
         assert chain.ticks_to_leak(rate_ml_s, int(limit_s * 10)) <= limit_s * 10
+
+
+@pytest.mark.req("REQ-DET-001", "REQ-SAF-002")
+@pytest.mark.parametrize("drift_mc", [3.0, 10.0])
+def test_detector_does_not_forget_whose_account_a_loss_is_on_when_that_sensor_comes_back(drift_mc) -> None:
+    chain = Chain()
+    chain.run(600)
+    told = set()
+    for _ in range(1200):
+        chain.rad1_mc = min(4000.0, chain.rad1_mc + drift_mc)
+        told.add(chain.step())
+    chain.rad1_mc = 0.0  # a jump of 4 K: no sensor for a while, then one that is right again
+    for _ in range(3000):
+        told.add(chain.step())
+    assert LEAK not in told
+    assert tables.ST_VERDICT_SUSPECT in told
+    assert chain.ticks_to_leak(6.0, 100) <= 100
