@@ -60,7 +60,7 @@ I_COARSE = const(83)  # 1: no flow, or not for long, a temperature missing or a 
 I_WARM = const(84)  # ticks with flow since the start or a standstill, up to WARM_SUCTIONS times C_SUCTION_TICKS
 I_MISSED = const(85)  # ticks without a pressure, up to HELD_TICKS
 I_GAS_SHOWN_UL = const(86)  # what the gas's temperature, its own or the one that goes on for it, shows of h
-I_KEPT_MC = const(87)  # x6: added to a line's, it goes on as the inventory does where a sensor came back at another level than its substitute
+I_KEPT_MC = const(87)  # x6: added to a line's best, it goes on as the inventory does when a sensor comes back at another level
 I_SIZE = const(93)
 
 # status

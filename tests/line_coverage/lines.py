@@ -15,6 +15,17 @@ def statements(path: Path) -> list[Span]:
     return sorted(set(_walk(ast.parse(path.read_text()).body)))
 
 
+def functions(path: Path) -> dict[int, list[Span]]:
+    """Statements of each function by the line of its `def`, those of functions in it apart."""
+    found = {}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            within = [one for one in ast.walk(node) if isinstance(one, ast.FunctionDef) and one is not node]
+            inner = [range(one.lineno + 1, (one.end_lineno or 0) + 1) for one in within]
+            found[node.lineno] = [span for span in sorted(set(_walk(node.body))) if not any(span[0] in lines for lines in inner)]
+    return found
+
+
 def covered(spans: list[Span], hit: set[int]) -> list[Span]:
     """Those of which some line has been run."""
     return [span for span in spans if not hit.isdisjoint(range(span[0], span[1] + 1))]
