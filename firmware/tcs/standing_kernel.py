@@ -34,6 +34,7 @@ RING = const(128)
 BASELINE = const(64)
 RAMP_LAST = const(64)
 LED_MAX = const(25000)
+PAIR_WINDOW = const(36000)  # base samples, an hour: over longer two temperature sensors may have drifted, one after the other
 WANDER = const(23)  # (2 x 0.0005 x 2 096 640 / 8)^2 x 2 / 6000: squared eighths of v_ref's unit in a base sample
 WITNESS_WINDOW = const(270)  # base samples from which the cabin knows the supply better than its own wander tells
 TREND_WINDOW = const(576)
@@ -199,6 +200,8 @@ def standing(excess: int, members: int, sensitivity_ul_kpa: int, change: ptr32, 
                 if rest < least:
                     least = rest
             i += 1
+    most = 0  # what the temperatures explain: the first and the second of them
+    second = 0
     i = 0
     while i < 6:
         own = change[CH_TEMP + i]
@@ -225,12 +228,20 @@ def standing(excess: int, members: int, sensitivity_ul_kpa: int, change: ptr32, 
             own = 200000
         elif own < -200000:
             own = -200000
-        rest = excess + ev[E_SLOPE + i] // 100 * (own // 10)
-        if rest < least:
-            least = rest
+        rest = 0 - ev[E_SLOPE + i] // 100 * (own // 10)
+        if rest > most:
+            second = most
+            most = rest
+        elif rest > second:
+            second = rest
         i += 1
-
     window = ev[E_WINDOW]
+    rest = excess - most
+    if window > PAIR_WINDOW:
+        rest -= second
+    if rest < least:
+        least = rest
+
     own = change[CH_V_REF]
     if own < 0:
         own = 0 - own

@@ -9,6 +9,7 @@ import pytest
 
 from fakes.flight_rig import ALL, CHANNELS, HIGHS, KINDS, LOWS, NOMINAL, P_CABIN, STRAIGHT_ADC, Noise, counts_of, parameters
 from tcs import detector_kernel as dk
+from tcs import standing_kernel as ek
 from tcs import tables
 from tcs.detector import Detector
 from tcs.detector_bank import configure
@@ -252,3 +253,22 @@ def test_detector_does_not_forget_whose_account_a_loss_is_on_when_that_sensor_co
     assert LEAK not in told
     assert tables.ST_VERDICT_SUSPECT in told
     assert chain.ticks_to_leak(6.0, 100) <= 100
+
+
+@pytest.mark.req("REQ-DET-001", "REQ-SAF-002")
+def test_detector_leaves_out_two_temperatures_only_over_more_than_an_hour() -> None:
+    change = array("i", [0] * ek.CHANNELS)
+    evidence = array("i", [0] * ek.E_SIZE)
+    evidence[ek.E_SUPPLY_OK] = 1
+    evidence[ek.E_CABIN_PA] = 100000
+    for slot in range(6):
+        evidence[ek.E_SLOPE + slot] = -9000
+    change[ek.CH_TEMP + 1] = 1000  # no neighbour has done the same
+    change[ek.CH_TEMP + 2] = 500
+    left = []
+    for window in (1, ek.PAIR_WINDOW, ek.PAIR_WINDOW + 1):
+        evidence[ek.E_WINDOW] = window
+        left.append(ek.standing(20000, 7, 25000, change, evidence))
+    assert left == [11000, 11000, 6500]
+    change[ek.CH_TEMP + 2] = -500  # what would be a gain explains nothing of a loss
+    assert ek.standing(20000, 7, 25000, change, evidence) == 11000
