@@ -39,13 +39,12 @@ FLIGHTS = (
     "loop/test_resets.py",
     "loop/test_replay_skab.py",
     "loop/test_memory_flips.py",
-    "unit/test_firmware_memory.py",
-    "unit/test_firmware_modes.py",
     "unit/test_flight_ground.py",
     "unit/test_black_box.py",
     "unit/test_cli_command.py",
 )
 """Closed-loop tests that are flown in the coverage build, as `make test` flies them in the other."""
+FLIGHTS_LIMIT_S = 2400.0
 LIMIT_S = 60.0
 """Wall time of one test module: tracing is slow, and the hours that some fly cover nothing new."""
 _LEFT_OUT = ("manifest.py", "tcs/hal/rp2", "tcs/hal/bench")
@@ -122,8 +121,9 @@ def _telecommands() -> Scenario:
 
 def _flights(wrapper: Path) -> None:
     # Whether they pass is somebody else's test: tracing is slow, and its heap is never locked.
-    words = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "--timeout", "900", *(str(TESTS / name) for name in FLIGHTS)]
-    subprocess.run(words, env={**os.environ, VARIABLE: str(wrapper)}, stdout=sys.stderr, check=False)
+    words = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "-p", "no:timeout", "-o", "addopts=--import-mode=importlib"]
+    words += [str(TESTS / name) for name in FLIGHTS]
+    subprocess.run(words, env={**os.environ, VARIABLE: str(wrapper)}, stdout=sys.stderr, check=False, timeout=FLIGHTS_LIMIT_S)
 
 
 def _unit_tests(command, tree: Path) -> None:  # type: ignore[no-untyped-def]
