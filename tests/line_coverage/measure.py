@@ -40,6 +40,7 @@ FLIGHTS = (
     "loop/test_replay_skab.py",
     "loop/test_memory_flips.py",
     "unit/test_flight_ground.py",
+    "unit/test_target_ground.py",
     "unit/test_black_box.py",
     "unit/test_cli_command.py",
 )
