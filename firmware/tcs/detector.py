@@ -12,7 +12,7 @@ from tcs.detector_bank import BASE_MS, BLOCKS, configure
 from tcs.detector_kernel import D_BASE_TICKS, UNKNOWN, accumulate, detect
 from tcs.history import History
 from tcs.inventory_kernel import I_COARSE, I_SENSITIVITY_UL_KPA, I_STOPS, I_UNREST_UL, I_WIDE_UL
-from tcs.pressure_kernel import V_CHOSEN, V_COUNT, V_SPREAD_Q8
+from tcs.pressure_kernel import V_CHOSEN, V_SPREAD_Q8
 from tcs.standing import Standing
 from tcs.tables import (
     P_RAMP_GATE_PERMILLE,
@@ -312,25 +312,13 @@ class Detector:
         return left >= threshold // 10 * self._share_permille(inventory) // 100
 
     def _is_borne_out(self, stage, sensing):
-        """A pressure that rests on one sensor is one data path: pump discharge and radiators must show the loss too.
-
-        One of two that contradict each other, now or lately: whatever the reason that they do not show it. One that is left alone: where
-        they can be compared.
-        """
-        at = dk.D_STAGE + stage * dk.S_STRIDE
-        vote = sensing.vote
-        if vote[V_CHOSEN] == 0 and (vote[V_COUNT] != 1 or not self._has_reference(at)):
-            return True
-        return self._is_corroborated(at)
-
-    def _has_reference(self, at):
-        state = self.state
-        return state[at + dk.S_REF_EPOCH] == state[dk.D_EPOCH] and state[dk.D_SAMPLE + dk.W_REFERENCE] > 0
+        """A pressure that rests on one of two that contradict each other, now or lately, needs pump discharge and radiators beside it."""
+        return sensing.vote[V_CHOSEN] == 0 or self._is_corroborated(dk.D_STAGE + stage * dk.S_STRIDE)
 
     def _is_corroborated(self, at):
         """True when pump discharge and radiators, corrected for head, show at least half of the compensator's drop."""
         state = self.state
-        if not self._has_reference(at):
+        if state[at + dk.S_REF_EPOCH] != state[dk.D_EPOCH] or state[dk.D_SAMPLE + dk.W_REFERENCE] <= 0:
             return False
         own = 0
         i = 0

@@ -208,19 +208,11 @@ def test_detector_fits_no_ramp_to_what_the_filters_did_as_they_set_out() -> None
 
 @pytest.mark.req("REQ-DET-001", "REQ-SAF-002")
 @pytest.mark.parametrize("drift_pa", [-20.0, -2.0, -0.5])
-def test_detector_wants_pump_and_radiators_beside_a_sensor_that_is_left_alone(drift_pa) -> None:
+def test_detector_wants_pump_and_radiators_beside_one_of_two_that_contradict_each_other(drift_pa) -> None:
     # One of three open and one of the two that are left drifting: whichever is believed, its own way is no loss.
     chain = Chain()
     chain.is_open[2] = True
     chain.run(600)
-    for _ in range(3000):
-        chain.offsets_pa[0] = max(-3000.0, chain.offsets_pa[0] + drift_pa)
-        assert chain.step() != LEAK
-    # Nor when the one that drifts is the only one.
-    chain = Chain()
-    chain.run(600)
-    chain.is_open[1] = chain.is_open[2] = True
-    chain.run(100)
     for _ in range(3000):
         chain.offsets_pa[0] = max(-3000.0, chain.offsets_pa[0] + drift_pa)
         assert chain.step() != LEAK
