@@ -29,11 +29,10 @@ I_INVENTORY_UL = const(1)
 I_TEMP_MC = const(10)
 I_BEST_MC = const(22)
 I_WIDE = const(71)
-I_COARSE = const(83)
-I_KEPT_MC = const(87)
 I_NEAR_MC = const(76)
-I_RETURN_MC = const(81)
-I_NEAR_RETURN_MC = const(82)
+I_NEAR_RETURN_MC = const(81)
+I_SHOWN_MC = const(92)
+I_EXCLUDED = const(98)
 SLOTS = const(6)
 # detector_kernel
 W_INVENTORY = const(0)
@@ -118,8 +117,8 @@ def flows(ref: ptr32, p_comp: int, head_pump_pa: int, head_rad_pa: int, was: int
 
 
 @micropython.native
-def temperatures(values: ptr32, st: ptr32) -> int:
-    """Sensing -> inputs of the inventory. Returns what a jump of the supply may have feigned, uL; 0 when there was none."""
+def temperatures(values: ptr32, votes: ptr32, st: ptr32) -> int:
+    """Sensing and vote -> inputs of the inventory. Returns what a jump of the supply may have feigned, uL; 0 when there was none."""
     i = 0
     while i < SLOTS:
         st[I_TEMP_MC + i] = values[(T_GAS + i) * ST_STRIDE + ST_VALUE]
@@ -129,6 +128,7 @@ def temperatures(values: ptr32, st: ptr32) -> int:
     if wide & 7:
         x = 1
     st[I_WIDE] = x | ((wide >> T_GAS) << 1 & 0x7E)
+    st[I_EXCLUDED] = votes[V_EXCLUDED]
     x = values[V_REF * ST_STRIDE + ST_VALUE]
     if x == UNKNOWN:
         return 0
@@ -145,12 +145,8 @@ def sample(inventory: ptr32, votes: ptr32, values: ptr32, pressure: int, referen
     """Inventory and sensing -> the detector's sample vector. pressure: voted, Pa; reference: Pa or UNKNOWN.
 
     A compensator's pressure stands there as its sensor says: the learned offsets would spread one's drift over all three. One that is out
-    of the vote adds nothing of its own. The cabin's, unknown, stands still. With one voted out the pressure itself is in doubt, by as much
-    as that one contradicts the others: the inventory is coarse. A line's temperature goes on as the inventory does where its sensor came
-    back: what was wrong before stays in its account.
+    of the vote adds nothing of its own. The cabin's, unknown, stands still.
     """
-    if votes[V_EXCLUDED]:
-        inventory[I_COARSE] = 1
     out[W_INVENTORY] = inventory[I_INVENTORY_UL]
     i = 0
     while i < 3:
@@ -159,12 +155,10 @@ def sample(inventory: ptr32, votes: ptr32, values: ptr32, pressure: int, referen
             x = pressure + (votes[V_OFFSET_Q8 + i] >> 8)
         out[W_PRESSURE + i] = x
         i += 1
-    out[W_TEMP] = inventory[I_BEST_MC]
-    i = 1
+    i = 0
     while i < SLOTS:
-        out[W_TEMP + i] = inventory[I_BEST_MC + i] + inventory[I_KEPT_MC + i]
+        out[W_TEMP + i] = inventory[I_SHOWN_MC + i]
         i += 1
-    out[W_TEMP + 2] = inventory[I_RETURN_MC] + inventory[I_KEPT_MC + 2]
     out[W_NEAR] = inventory[I_NEAR_MC]
     out[W_NEAR + 1] = inventory[I_NEAR_MC + 1]
     out[W_NEAR + 2] = inventory[I_NEAR_RETURN_MC]

@@ -29,6 +29,7 @@ from tcs.tables import (
     P_VOLUME_RETURN_ML,
     P_VOLUME_SUPPLY_ML,
 )
+from tcs.temperatures_kernel import estimate
 
 UNKNOWN = ik.UNKNOWN
 _STOP_MARGIN_ML = const(100)
@@ -78,7 +79,7 @@ class Inventory:
 
         connected: mask of radiators open to the compensator; flowing: 1 while the pump moves coolant; trusted: the data path is.
         """
-        state = self.state
+        state, cfg = self.state, self._cfg
         if not trusted:
             # What the channels say is not let into any filter; afterwards all go on where they stood.
             state[ik.I_HELD] = 3
@@ -86,7 +87,7 @@ class Inventory:
             self.status = ik.S_NO_PRESSURE
             self.inventory_ul = UNKNOWN
             return self.status
-        jump_ul = temperatures(sensing.state, state)
+        jump_ul = temperatures(sensing.state, sensing.vote, state)
         if jump_ul:
             # Every value has just moved, or seems to have: whichever it was, the leads take minutes to forget it.
             self.disturb(min(_UNREST_MAX_UL, jump_ul))
@@ -96,7 +97,8 @@ class Inventory:
             begins = 1 if state[I_PROFILE_Q20] < ik.PROFILE_Q20 else 0
             follow(state, I_BEST_MC, I_NEAR_MC, begins, gas, bay, self._neighbours, self._neighbours_cfg)
             state[I_NEAR] = 1
-        status = account(sensing.p_comp_pa, connected, flowing, state, self._cfg)
+        known = estimate(flowing, state, cfg)
+        status = account(sensing.p_comp_pa, connected, flowing, known, state, cfg)
         self.status = status
         self.inventory_ul = UNKNOWN if status else state[I_INVENTORY_UL]  # S_OK is 0
         return status
@@ -142,7 +144,6 @@ def _config(params):
     cfg[ik.C_GAS_PV_MJ] = params[P_GAS_PV_MJ]
     cfg[ik.C_GAS_MAX_ML] = params[P_GAS_MAX_ML]
     cfg[ik.C_GAS_MIN_ML] = params[P_GAS_MIN_ML]
-    cfg[ik.C_GAS_NOMINAL_ML] = params[P_GAS_NOMINAL_ML]
     in_compensator = params[P_GAS_MAX_ML] - params[P_GAS_NOMINAL_ML]
     cfg[ik.C_VOLUME_ML + ik.T_SUPPLY] = params[P_VOLUME_SUPPLY_ML]
     cfg[ik.C_VOLUME_ML + ik.T_RETURN] = max(0, params[P_VOLUME_RETURN_ML] - in_compensator)

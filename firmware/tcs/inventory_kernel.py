@@ -1,4 +1,4 @@
-"""Inventory kernels: compensator pressure and temperatures -> coolant volume as at 20 C, in uL.
+"""Inventory kernel: compensator pressure and temperatures -> coolant volume as at 20 C, in uL.
 
 inventory = lines full of liquid at their temperatures + compensator liquid (its volume less the gas), each times density / density(20 C).
 The gas volume follows from p V = n R T. A change of volume takes the gas off its wall's temperature, to which it relaxes in 10 s: with
@@ -18,6 +18,7 @@ T_SUPPLY = const(1)
 T_RETURN = const(2)
 T_RAD1 = const(3)
 SLOTS = const(6)
+LINES = const(62)  # mask of all slots but the gas
 
 # state
 I_STATUS = const(0)
@@ -54,14 +55,15 @@ I_GAS_LEAD_Q6 = const(75)  # and what its lead is taken against
 I_NEAR_MC = const(76)  # x3: gas, supply, return as their neighbours show them (neighbours_kernel)
 I_SUCTION_Q8 = const(79)  # the return where it passes the compensator
 I_NEAR_SUCTION_Q8 = const(80)  # the same of what its neighbours show of the return
-I_RETURN_MC = const(81)  # what the volumes of return line and compensator rest on together
-I_NEAR_RETURN_MC = const(82)  # and that by the neighbours
-I_COARSE = const(83)  # 1: no flow, or not for long, a temperature missing or a pressure voted out: compensation is worth less
-I_WARM = const(84)  # ticks with flow since the start or a standstill, up to WARM_SUCTIONS times C_SUCTION_TICKS
-I_MISSED = const(85)  # ticks without a pressure, up to HELD_TICKS
-I_GAS_SHOWN_UL = const(86)  # what the gas's temperature, its own or the one that goes on for it, shows of h
-I_KEPT_MC = const(87)  # x6: added to a line's best, it goes on as the inventory does when a sensor comes back at another level
-I_SIZE = const(93)
+I_NEAR_RETURN_MC = const(81)  # what the volumes of return line and compensator rest on together, by the neighbours
+I_COARSE = const(82)  # 1: no flow, or not for long, a temperature missing or a pressure voted out: compensation is worth less
+I_WARM = const(83)  # ticks with flow since the start or a standstill, up to WARM_SUCTIONS times C_SUCTION_TICKS
+I_MISSED = const(84)  # ticks without a pressure, up to HELD_TICKS
+I_GAS_SHOWN_UL = const(85)  # what the gas's temperature, its own or the one that goes on for it, shows of h
+I_KEPT_MC = const(86)  # x6: added to a line's temperature, it goes on as the inventory does when its sensor comes back at another level
+I_SHOWN_MC = const(92)  # x6: what the inventory rests on; the return's is that of line and compensator together
+I_EXCLUDED = const(98)  # in: not 0 while a compensator's sensor is voted out
+I_SIZE = const(99)
 
 # status
 S_OK = const(0)
@@ -75,14 +77,14 @@ S_EMPTY = const(5)  # agreeing sensors at the vapour pressure
 C_GAS_PV_MJ = const(0)  # p V at 20 C, mJ = kPa mL
 C_GAS_MAX_ML = const(1)
 C_GAS_MIN_ML = const(2)
-C_GAS_NOMINAL_ML = const(3)
+C_EMPTY_PA = const(3)  # above the vapour pressure
 C_VOLUME_ML = const(4)  # x6, slots as above; gas 0; return without the compensator
 C_LEAD_TICKS = const(10)  # time constant of the lead's filter: sensor lag and smoothing over the gain
 C_GAS_LOW_TICKS = const(11)  # the gas relaxes to its wall
 C_TABLE_START_MC = const(12)
 C_TABLE_POINTS = const(13)
 C_MARGIN_ML = const(14)  # to the stops
-C_EMPTY_PA = const(15)  # above the vapour pressure
+C_LAG_TICKS = const(15)  # of the temperature sensors
 C_LEAD_GAIN = const(16)
 C_SMOOTH_TICKS = const(17)
 C_RATE_PERIODS = const(18)  # of the leads' changes: a minute
@@ -90,229 +92,39 @@ C_UNREST_TICKS = const(19)
 C_UNREST_MAX_UL = const(20)
 C_PROFILE_Q20 = const(21)  # built up in a tick
 C_WIDE_TICKS = const(22)
-C_LAG_TICKS = const(23)  # of the temperature sensors
-C_DUE_TICKS = const(24)  # between two periods
-C_SUCTION_TICKS = const(25)  # from the return's sensor to the compensator, with the flow
-C_TABLE = const(26)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
+C_DUE_TICKS = const(23)  # between two periods
+C_SUCTION_TICKS = const(24)  # from the return's sensor to the compensator, with the flow
+C_TABLE = const(25)  # expansion_ppm, then vapour_pa, C_TABLE_POINTS each
 TABLE_STEP_MC = const(5000)
 KEPT_MAX_MC = const(200000)
 
 WIDE_PA = const(150)  # two codes that the board's correction table may be off by at a wide code
 WIDE_MC = const(110)
-LEAD_NOISE_MC = const(4)  # three deviations of a lead, before its gain
 PROFILE_Q20 = const(1048576)
 PROFILE_PART = const(48)
-LEAD_GAIN = const(4)
-WARM_SUCTIONS = const(6)  # until what passes the compensator is known, and a restart's slugs have passed
 HELD_TICKS = const(10)  # without a pressure, from which on its change is not taken for one of the gas's volume now
+LEAD_GAIN = const(4)
 LATE_MAX_Q8 = const(7680000)  # 30 K
-PART_FLOWING = const(31)  # of slope / 16 in uL/K times mK: 62.5 would be what a lead corrects by
-PART_STILL = const(125)
-STILL = const(36)  # 10 s of what a temperature's change compensates, by its lead, of slope / 16
-STILL_MISSING = const(10)  # times that when a radiator's is missing: how it differs from the others changes by a quarter of what they do
 INVENTORY_MAX_UL = const(107000000)  # ten of them stay within 30 bits
 GAS_LOW_MAX_Q6 = const(1000000000)  # 15.6 L: beyond 1.25 times the largest compensator
-RETURN_SMOOTHS = const(3)  # smoothing times that a temperature that is back is watched for
 GAS_SHOWN_MAX_UL = const(1000000)
 SENSITIVITY_MAX_UL_KPA = const(400000)  # four times that of the coldest loop: near the end of the gas it would leave 30 bits
 
 
 @micropython.native
-def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) -> int:
+def account(pressure: int, connected: int, flowing: int, known: int, st: ptr32, cfg: ptr32) -> int:
     """One tick. pressure: voted, Pa or UNKNOWN; connected: mask of segments open to the compensator; flowing: 1 while the pump moves the
-    coolant.
+    coolant; known: mask of the slots whose temperature its own sensor gives, as temperatures_kernel has just estimated them.
 
     With flow a radiator is at its own sensor's temperature but for 1 / PROFILE_PART of its volume each at the supply's and the return's
     (docs/decisions/inventory-profile.md). Without flow it is all the sensor's.
     Returns the status; the values stand in `st`. A change of what the value rests on is taken out as a step: the continuous inventory loses
     one tick of truth, never more.
     """
-    # Temperatures: smoothed, the sensor's lag taken out by a lead; a failed one follows its neighbours with the offset it had.
-    i = 0
-    known = 0
-    unrest = 0
-    still = 0
-    part = PART_STILL
-    if flowing:
-        part = PART_FLOWING
-    due = 0
-    if st[I_DUE]:
-        st[I_DUE] -= 1
-    else:
-        st[I_DUE] = cfg[C_DUE_TICKS]
-        due = 1
-    while i < SLOTS:
-        t = st[I_TEMP_MC + i]
-        n = st[I_GONE + i]
-        kept = UNKNOWN
-        if t != UNKNOWN:
-            t = t << 8
-            if n:
-                # It comes back: smoothed for a while before it counts, or one noisy sample would be its level.
-                if st[I_SEEN + i] == 0:
-                    n = 1
-                if n <= cfg[C_SMOOTH_TICKS] * RETURN_SMOOTHS and st[I_SEEN + i]:
-                    st[I_SMOOTH_Q8 + i] += (t - st[I_SMOOTH_Q8 + i]) // cfg[C_SMOOTH_TICKS]
-                else:
-                    st[I_SMOOTH_Q8 + i] = t
-                st[I_LOW_Q8 + i] = st[I_SMOOTH_Q8 + i]
-                n -= 1
-                st[I_GONE + i] = n
-                if n == 0:
-                    if i == T_GAS:
-                        # Another temperature is not another volume: the gas has not been compressed.
-                        st[I_HELD] |= 1
-                    elif i != T_RETURN:
-                        kept = st[I_BEST_MC + i]
-            elif st[I_SEEN + i] == 0:
-                st[I_SMOOTH_Q8 + i] = t
-                st[I_LOW_Q8 + i] = t
-        if t != UNKNOWN and n == 0:
-            known |= 1 << i
-            if st[I_SEEN + i] == 0:
-                st[I_SEEN + i] = 1
-            low = st[I_SMOOTH_Q8 + i]
-            if st[I_HELD] & 2:
-                # After a gap: the lead as it was, at the new level.
-                st[I_LOW_Q8 + i] += t - low
-                low = t
-            t = low + (t - low) // cfg[C_SMOOTH_TICKS]
-            st[I_SMOOTH_Q8 + i] = t
-            low = st[I_LOW_Q8 + i]
-            low += (t - low) // cfg[C_LEAD_TICKS]
-            st[I_LOW_Q8 + i] = low
-            t -= low
-            st[I_BEST_MC + i] = ((t + low) >> 8) + (t >> 8) * cfg[C_LEAD_GAIN]
-            if kept != UNKNOWN:
-                kept += st[I_KEPT_MC + i] - st[I_BEST_MC + i]
-                if kept > KEPT_MAX_MC or kept < -KEPT_MAX_MC:
-                    kept = 0
-                st[I_KEPT_MC + i] = kept
-            if due:
-                # A lead that changes within a minute (from the start, within what there is): the line is not what its sensor says.
-                if st[I_SEEN + i] < cfg[C_RATE_PERIODS]:
-                    st[I_SEEN + i] += 1
-                low = st[I_RATE_Q8 + i]
-                low += (t - low) // st[I_SEEN + i]
-                st[I_RATE_Q8 + i] = low
-                if flowing == 0:
-                    # Where nothing moves a line's volume is not all at its sensor's temperature, the less the quicker that changes.
-                    n = low >> 8
-                    if n < 0:
-                        n = 0 - n
-                    if n > 20000:
-                        n = 20000
-                    still -= (st[I_SLOPE_UL_K + i] >> 4) * n // STILL
-                t = (t - low) >> 8
-                if t < 0:
-                    t = 0 - t
-                t -= LEAD_NOISE_MC
-                if t > 0:
-                    if t > 20000:
-                        t = 20000
-                    # What the lead itself corrects by, twice with flow: a line's middle is that much further from its sensor than the
-                    # sensor lags. Half where nothing moves.
-                    unrest -= (st[I_SLOPE_UL_K + i] >> 4) * t // part * cfg[C_LEAD_GAIN]
-        i += 1
-    if known & 56 != 56:
-        still = still * STILL_MISSING
-    if unrest < still:
-        unrest = still
-    if unrest > cfg[C_UNREST_MAX_UL]:
-        unrest = cfg[C_UNREST_MAX_UL]
-    low = st[I_UNREST_UL]
-    low -= low // cfg[C_UNREST_TICKS] + 1
-    if unrest < low:
-        unrest = low
-    st[I_UNREST_UL] = unrest
-    if known & 62 == 0:
+    if known & LINES == 0:
         st[I_STATUS] = S_NO_TEMPERATURE
         st[I_HELD] = 3
         return S_NO_TEMPERATURE
-    # The profile of the radiators builds up with the flow, and is frozen as an offset when the flow stops.
-    profile = st[I_PROFILE_Q20]
-    if flowing:
-        if st[I_STARTED] == 0:
-            profile = PROFILE_Q20
-        elif profile == 0:
-            # Slugs of other temperatures set off through lines that have one sensor in their middle: all that a line holds may be another.
-            t = st[I_BEST_MC + T_RAD1] - st[I_BEST_MC + T_RETURN]
-            if t < 0:
-                t = 0 - t
-            low = st[I_BEST_MC + T_RETURN] - st[I_BEST_MC + T_SUPPLY]
-            if low < 0:
-                low = 0 - low
-            if t > 60000:
-                t = 60000
-            if low > 60000:
-                low = 60000
-            unrest -= (st[I_SLOPE_UL_K + T_RETURN] >> 4) * t // 62 + (st[I_SLOPE_UL_K + T_SUPPLY] >> 4) * low // 62
-            if unrest > cfg[C_UNREST_MAX_UL]:
-                unrest = cfg[C_UNREST_MAX_UL]
-            st[I_UNREST_UL] = unrest
-        if profile < PROFILE_Q20:
-            if known & 7 != 7:
-                # What no sensor sees of those slugs: as much as is ever allowed.
-                st[I_UNREST_UL] = cfg[C_UNREST_MAX_UL]
-            profile += cfg[C_PROFILE_Q20]
-            if profile > PROFILE_Q20:
-                profile = PROFILE_Q20
-    elif profile > 0:
-        profile = 0
-        st[I_STOPS] = 1 - st[I_STOPS]
-        # The radiators start to cool at once, their sensors' lag later: half a kelvin of theirs.
-        i = T_RAD1
-        while i < SLOTS:
-            unrest -= st[I_SLOPE_UL_K + i] // 2
-            i += 1
-        if unrest > cfg[C_UNREST_MAX_UL]:
-            unrest = cfg[C_UNREST_MAX_UL]
-        st[I_UNREST_UL] = unrest
-    st[I_PROFILE_Q20] = profile
-    st[I_COARSE] = 0
-    if flowing == 0:
-        st[I_WARM] = 0
-    elif st[I_WARM] < cfg[C_SUCTION_TICKS] * WARM_SUCTIONS:
-        st[I_WARM] += 1
-        st[I_COARSE] = 1
-    if known != 63 or flowing == 0:
-        st[I_COARSE] = 1
-    mask = (st[I_STOPS] << 12) | (connected << 6) | known
-    if known != 63:
-        i = 0
-        while i < SLOTS:
-            if (known >> i) & 1 == 0:
-                total = 0
-                n = 0
-                if i >= T_RAD1:
-                    j = T_RAD1
-                    while j < SLOTS:
-                        if (known >> j) & 1:
-                            total += st[I_BEST_MC + j]
-                            n += 1
-                        j += 1
-                elif st[I_NEAR]:
-                    total = st[I_NEAR_MC + i]
-                    n = 1
-                if n == 0:
-                    j = T_SUPPLY
-                    while j < SLOTS:
-                        if (known >> j) & 1:
-                            total += st[I_BEST_MC + j]
-                            n += 1
-                        j += 1
-                t = total // n
-                if st[I_GONE + i] == 0:
-                    if i == T_GAS:
-                        st[I_HELD] |= 1
-                    st[I_SUBSTITUTE_MC + i] = 0
-                    if st[I_SEEN + i]:
-                        st[I_SUBSTITUTE_MC + i] = st[I_BEST_MC + i] - t
-                if st[I_TEMP_MC + i] == UNKNOWN:
-                    st[I_GONE + i] = cfg[C_SMOOTH_TICKS] * RETURN_SMOOTHS + 1
-                st[I_BEST_MC + i] = t + st[I_SUBSTITUTE_MC + i]
-            i += 1
-
     st[I_HELD] &= 1
     if pressure == UNKNOWN:
         st[I_STATUS] = S_NO_PRESSURE
@@ -418,6 +230,11 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         late = -LATE_MAX_Q8
 
     # Liquid: each line's volume, and what the compensator holds, as at 20 C.
+    mask = (st[I_STOPS] << 12) | (connected << 6) | known
+    back = 0
+    if st[I_STARTED]:
+        back = known & (63 - (st[I_MASK] & 63))
+    profile = st[I_PROFILE_Q20]
     inventory = 0
     liquid = gas_max_ul - gas
     last = cfg[C_TABLE_POINTS] - 2
@@ -430,7 +247,8 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
         i += 1
     i = T_SUPPLY
     while i < SLOTS:
-        t = st[I_BEST_MC + i] - cfg[C_TABLE_START_MC]
+        shown = st[I_BEST_MC + i]
+        t = shown - cfg[C_TABLE_START_MC]
         j = t // TABLE_STEP_MC
         if j < 0:
             j = 0
@@ -462,13 +280,7 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
                 part = part * 256 // volume
             else:
                 part = 0
-            kept = st[I_RETURN_MC]
-            st[I_RETURN_MC] = st[I_BEST_MC + T_RETURN] + (late >> 8) * part // 256
-            if (mask & (63 - (st[I_MASK] & 63))) >> T_RETURN & 1 and st[I_STARTED]:
-                kept += st[I_KEPT_MC + T_RETURN] - st[I_RETURN_MC]
-                if kept > KEPT_MAX_MC or kept < -KEPT_MAX_MC:
-                    kept = 0
-                st[I_KEPT_MC + T_RETURN] = kept
+            shown += (late >> 8) * part // 256
             part = ((st[I_NEAR_SUCTION_Q8] >> 8) - st[I_NEAR_MC + T_RETURN]) * part // 256
             st[I_NEAR_RETURN_MC] = st[I_NEAR_MC + T_RETURN] + part
             # At the vapour pressure, agreeing sensors mean a loop without gas pressure, not three broken sensors.
@@ -477,8 +289,15 @@ def account(pressure: int, connected: int, flowing: int, st: ptr32, cfg: ptr32) 
             if pressure < vapour + cfg[C_EMPTY_PA] and status == S_BOTTOMED:
                 status = S_EMPTY
         st[I_SLOPE_UL_K + i] = volume * slope // 5000
+        if (back >> i) & 1:
+            kept = st[I_SHOWN_MC + i] - shown
+            if kept > KEPT_MAX_MC or kept < -KEPT_MAX_MC:
+                kept = 0
+            st[I_KEPT_MC + i] = kept
+        st[I_SHOWN_MC + i] = shown + st[I_KEPT_MC + i]
         i += 1
     # 1 K of gas is V / T.
+    st[I_SHOWN_MC + T_GAS] = st[I_BEST_MC + T_GAS]
     st[I_SLOPE_UL_K + T_GAS] = 0 - gas * 10 // 2931
 
     if st[I_STARTED] == 0:

@@ -145,11 +145,11 @@ def vote(a: int, b: int, c: int, reference: int, adapt: int, st: ptr32, cfg: ptr
                 if y < 0:
                     y = 0 - y
                 # A choice stands until they agree or the other is clearly nearer: one that goes back and forth keeps what suits it.
-                total = st[V_MEMBERS]
-                if x + cfg[VC_PAIR_PA] < y or (total == 1 << first and x <= y + cfg[VC_PAIR_PA]):
+                was = st[V_MEMBERS]
+                if x + cfg[VC_PAIR_PA] < y or (was == 1 << first and x <= y + cfg[VC_PAIR_PA]):
                     usable = 1 << first
                     n = 1
-                elif y + cfg[VC_PAIR_PA] < x or (total == 1 << second and y <= x + cfg[VC_PAIR_PA]):
+                elif y + cfg[VC_PAIR_PA] < x or (was == 1 << second and y <= x + cfg[VC_PAIR_PA]):
                     usable = 1 << second
                     n = 1
                 if n == 1:

@@ -20,8 +20,8 @@ NAMES = {
     sk: ("ST_VALUE", "ST_STRIDE", "ST_V_REF_Q8", "ST_WIDE", "V_REF", "UNKNOWN",
          "ST_STATUS", "OK", "DISAGREES", "CHANNELS", "NOMINAL_V_REF_COUNTS"),
     pk: ("V_EXCLUDED", "V_MEMBERS", "V_OFFSET_Q8", "R_VALUE", "UNKNOWN"),
-    ik: ("I_INVENTORY_UL", "I_TEMP_MC", "I_BEST_MC", "I_WIDE", "I_COARSE", "I_KEPT_MC", "I_NEAR_MC", "I_RETURN_MC",
-         "I_NEAR_RETURN_MC", "SLOTS", "UNKNOWN"),
+    ik: ("I_INVENTORY_UL", "I_TEMP_MC", "I_BEST_MC", "I_WIDE", "I_SHOWN_MC", "I_EXCLUDED", "I_NEAR_MC", "I_NEAR_RETURN_MC",
+         "SLOTS", "UNKNOWN"),
     dk: ("W_INVENTORY", "W_PRESSURE", "W_TEMP", "W_V_REF", "W_REFERENCE", "W_NEAR", "W_CABIN", "S_MEAN", "S_NEW",
          "D_PERMILLE", "STAGES", "UNKNOWN"),
     lk: ("RING",),
@@ -43,18 +43,21 @@ def test_carry_repeats_the_layouts_of_the_other_kernels():
 @pytest.mark.req("REQ-KRN-001")
 def test_carry_temperatures_tells_a_jump_of_the_supply_and_nothing_less():
     values = array("i", [0] * sk.ST_SIZE)
+    votes = array("i", [0] * pk.V_SIZE)
+    votes[pk.V_EXCLUDED] = 2
     state = array("i", [0] * ik.I_SIZE)
     at = sk.V_REF * sk.ST_STRIDE + sk.ST_VALUE
     values[sk.ST_V_REF_Q8] = 32760 << 8
     for counts, expected in ((32760, 0), (32772, 0), (32748, 0), (32773, 13 * ck.JUMP_UL), (32747, 13 * ck.JUMP_UL), (sk.UNKNOWN, 0)):
         values[at] = counts
-        assert ck.temperatures(values, state) == expected
+        assert ck.temperatures(values, votes, state) == expected
     for slot in range(ik.SLOTS):
         values[(8 + slot) * sk.ST_STRIDE + sk.ST_VALUE] = 1000 + slot
     values[sk.ST_WIDE] = 1 << 2 | 1 << 8 | 1 << 13 | 1 << 14
-    ck.temperatures(values, state)
+    ck.temperatures(values, votes, state)
     assert list(state[ik.I_TEMP_MC : ik.I_TEMP_MC + ik.SLOTS]) == [1000 + slot for slot in range(ik.SLOTS)]
     assert state[ik.I_WIDE] == 1 | 2 << 0 | 2 << 5  # a compensator's, the gas's, the last radiator's; the bay is none of them
+    assert state[ik.I_EXCLUDED] == 2
 
 
 @pytest.mark.req("REQ-INV-005")
@@ -108,25 +111,15 @@ def test_carry_sample_takes_the_voted_pressure_for_a_sensor_that_is_out():
     assert out[dk.W_INVENTORY] == inventory[ik.I_INVENTORY_UL]
     read = [values[channel * sk.ST_STRIDE + sk.ST_VALUE] for channel in range(sk.CHANNELS)]
     assert list(out[dk.W_PRESSURE : dk.W_PRESSURE + 3]) == [read[0], 77 + (votes[pk.V_OFFSET_Q8 + 1] >> 8), read[2]]
-    best = list(inventory[ik.I_BEST_MC : ik.I_BEST_MC + ik.SLOTS])
-    best[ik.T_RETURN] = inventory[ik.I_RETURN_MC]  # with what passes the compensator
-    for slot in range(ik.T_SUPPLY, ik.SLOTS):
-        best[slot] += inventory[ik.I_KEPT_MC + slot]
-    assert list(out[dk.W_TEMP : dk.W_TEMP + ik.SLOTS]) == best
+    assert list(out[dk.W_TEMP : dk.W_TEMP + ik.SLOTS]) == list(inventory[ik.I_SHOWN_MC : ik.I_SHOWN_MC + ik.SLOTS])
     near = list(inventory[ik.I_NEAR_MC : ik.I_NEAR_MC + 3])
     near[ik.T_RETURN] = inventory[ik.I_NEAR_RETURN_MC]
     assert list(out[dk.W_NEAR : dk.W_NEAR + 3]) == near
     assert out[dk.W_CABIN] == read[7]
     assert out[dk.W_V_REF] == values[sk.ST_V_REF_Q8] >> 2
     assert out[dk.W_REFERENCE] == 0
-    inventory[ik.I_COARSE] = 0
-    votes[pk.V_EXCLUDED] = 0
     ck.sample(inventory, votes, values, 77, 88, out)
     assert out[dk.W_REFERENCE] == 88
-    assert inventory[ik.I_COARSE] == 0
-    votes[pk.V_EXCLUDED] = 2
-    ck.sample(inventory, votes, values, 77, 88, out)
-    assert inventory[ik.I_COARSE] == 1  # two against one: by how much the pressure is off, nobody knows
 
 
 @pytest.mark.req("REQ-KRN-001")

@@ -9,7 +9,9 @@ import pytest
 
 from fakes.flight_rig import UNKNOWN, parameters
 from tcs import inventory_kernel as ik
+from tcs import pressure_kernel as pk
 from tcs import sensing_kernel as sk
+from tcs import temperatures_kernel as tk
 from tcs.inventory import Inventory
 
 GAS_MJ = 358000
@@ -26,6 +28,7 @@ class Sensed:
         self.state = array("i", bytes(4 * sk.ST_SIZE))
         self.p_comp_pa = 118000
         self.members = 7
+        self.vote = array("i", bytes(4 * pk.V_SIZE))
         self.votes = 3
         for channel in range(16):
             self.set(channel, 20000)
@@ -319,3 +322,53 @@ def test_inventory_short_gaps_in_the_pressure_do_not_add_up() -> None:
                 low, high = min(low, found), max(high, found)
         spreads.append(high - low)
     assert spreads[1] < spreads[0] * 5 // 4
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_inventory_temperatures_repeat_the_layout_of_the_inventory() -> None:
+    own = ("RADIATORS", "ALL", "LEAD_NOISE_MC", "WARM_SUCTIONS", "PART_FLOWING", "PART_STILL", "STILL", "STILL_MISSING", "RETURN_SMOOTHS")
+    repeated = [name for name in dir(tk) if name[0] in "ACILPRSTUW" and name.upper() == name and name not in own]
+    assert len(repeated) > 30
+    for name in repeated:
+        assert getattr(tk, name) == getattr(ik, name), name
+
+
+@pytest.mark.req("REQ-INV-005")
+def test_inventory_is_coarse_while_a_compensator_sensor_is_voted_out() -> None:
+    bench = Bench()
+    bench.run(3000)
+    assert bench.inventory.state[ik.I_COARSE] == 0
+    bench.sensed.vote[pk.V_EXCLUDED] = 2
+    bench.run()
+    assert bench.inventory.state[ik.I_COARSE] == 1
+    bench.sensed.vote[pk.V_EXCLUDED] = 0
+    bench.run()
+    assert bench.inventory.state[ik.I_COARSE] == 0
+
+
+@pytest.mark.req("REQ-INV-003")
+@pytest.mark.parametrize("slot", [ik.T_SUPPLY, ik.T_RAD1])
+def test_inventory_sensor_that_comes_back_at_another_level_moves_neither_inventory_nor_what_it_shows(slot) -> None:
+    for gap in (False, True):
+        check_return(slot, gap)
+
+
+def check_return(slot, gap):
+    bench = Bench()
+    bench.run(3000)
+    at = ik.I_SHOWN_MC + slot
+    held, shown = bench.run(), bench.inventory.state[at]
+    bench.sensed.set(T_GAS + slot, UNKNOWN)
+    bench.run(100)
+    bench.sensed.set(T_GAS + slot, 26000)
+    if gap:
+        # While it comes back there is no pressure either.
+        bench.sensed.p_comp_pa = UNKNOWN
+        bench.run(200)
+        bench.sensed.p_comp_pa = 118000
+    bench.run(200)
+    assert abs(bench.run() - held) < 100
+    assert abs(bench.inventory.state[at] - shown) < 20
+    bench.sensed.set(T_GAS + slot, 27000)
+    bench.run(3000)
+    assert abs(bench.inventory.state[at] - shown - 1000) < 20

@@ -1,8 +1,8 @@
 """The bench's inner loop: plant tick, then the flight kernels from counts to the detector's statistic, compiled as one function.
 
-Nothing of the detector is written here: `sense`, `vote`, `reference`, `account`, `accumulate` and `detect` are the files that are flashed
-(isoloop.kernels), and the verdict on a statistic over its threshold is given by the flight class itself (flight.py). Here stands what
-tcs/app.py, tcs/sensing.py and tcs/inventory.py do between two kernels: copying a few words.
+Nothing of the detector is written here: `sense`, `vote`, `reference`, `estimate`, `account`, `accumulate` and `detect` are the files
+that are flashed (isoloop.kernels), and the verdict on a statistic over its threshold is given by the flight class itself (flight.py). Here
+stands what tcs/app.py, tcs/sensing.py and tcs/inventory.py do between two kernels: copying a few words.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def chain() -> SimpleNamespace:
     names = ("sensing_kernel", "pressure_kernel", "inventory_kernel", "detector_kernel", "carry_kernel")
     sk, pk, ik, dk, ck = (compiled(name) for name in names)
     sense, vote, reference, account = sk.sense, pk.vote, pk.reference, ik.account
-    follow = compiled("neighbours_kernel").follow
+    follow, estimate = compiled("neighbours_kernel").follow, compiled("temperatures_kernel").estimate
     carry_heads, carry_temperatures, carry_sample, record = ck.heads, ck.temperatures, ck.sample, ck.record
     carry_flows = ck.flows
     accumulate, detect = dk.accumulate, dk.detect
@@ -119,7 +119,7 @@ def chain() -> SimpleNamespace:
                 flowing = 0
                 if pump_on:
                     flowing = carry_flows(heads, p, cfg[C_HEAD_PUMP_PA], cfg[C_HEAD_RAD_PA], inventory[i_profile])
-                jump_ul = carry_temperatures(sensing, inventory)
+                jump_ul = carry_temperatures(sensing, votes, inventory)
                 if jump_ul > 0:
                     inventory[i_unrest] = max(inventory[i_unrest], min(unrest_max, jump_ul))
                 if inventory[i_due] == 0 and inventory[i_started] and flowing:
@@ -127,7 +127,7 @@ def chain() -> SimpleNamespace:
                     begins = 1 if inventory[i_profile] < built else 0
                     follow(inventory, i_best, i_near_mc, begins, gas, bay, neighbours, neighbours_cfg)
                     inventory[i_near] = 1
-                status = account(p, 7, flowing, inventory, inventory_cfg)
+                status = account(p, 7, flowing, estimate(flowing, inventory, inventory_cfg), inventory, inventory_cfg)
                 if status == ok and x[X_GAP_TICKS] > 0:
                     x[X_RESUME] = 1
                     return n
@@ -204,8 +204,8 @@ def chain() -> SimpleNamespace:
             total += p
             if parts < 3:
                 continue
-            carry_temperatures(sensing, inventory)
-            account(p, 7, flows, inventory, inventory_cfg)
+            carry_temperatures(sensing, votes, inventory)
+            account(p, 7, flows, estimate(flows, inventory, inventory_cfg), inventory, inventory_cfg)
             if parts < 4:
                 continue
             carry_sample(inventory, votes, sensing, p, heads[0], sample)

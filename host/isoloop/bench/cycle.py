@@ -93,7 +93,8 @@ while rows.readinto(board.counts) == 32:
     app.link.drain(2048)
     board.tick += 1
 print("K")
-from tcs import carry_kernel as ck, detector_kernel as dk, inventory_kernel as ik, pressure_kernel as pk, sensing_kernel as sk
+from tcs import carry_kernel as ck, detector_kernel as dk, inventory_kernel as ik
+from tcs import pressure_kernel as pk, sensing_kernel as sk, temperatures_kernel as tk
 s, v, d, h = app.sensing, app.inventory, app.detector, app.detector.history
 p = s.p_comp_pa
 def kernels():
@@ -102,8 +103,9 @@ def kernels():
     start(); pk.vote(p, p, p, p, 1, s.vote, s._vote_cfg); stop()
     start(); ck.heads(s.state, 7, s.reference); stop()
     start(); pk.reference(p, 3, 1, 0, s.reference); stop()
-    start(); ck.temperatures(s.state, v.state); stop()
-    start(); ik.account(p, 7, 1, v.state, v._cfg); stop()
+    start(); ck.temperatures(s.state, s.vote, v.state); stop()
+    start(); tk.estimate(1, v.state, v._cfg); stop()
+    start(); ik.account(p, 7, 1, 63, v.state, v._cfg); stop()
     start(); ck.sample(v.state, s.vote, s.state, p, p, d._sample); stop()
     start(); dk.accumulate(d._sample, d.state, d._cfg); stop()
     start(); dk.detect(v.state[5], 3, 120, 0, 1, d.state, d._cfg); stop()
@@ -121,7 +123,7 @@ def probe_{place}({arguments}):
 {owner}.{name} = probe_{place}
 """
 """Plain functions and no closures: one of those allocates when it is called with four arguments, under heap_lock."""
-_KERNELS = ("sense", "vote", "heads", "reference", "temperatures", "account", "sample", "accumulate", "detect", "record")
+_KERNELS = ("sense", "vote", "heads", "reference", "temperatures", "estimate", "account", "sample", "accumulate", "detect", "record")
 _STEP, _WATCHES, _RECOVERY, _SAFE_STATE, _BLACK_BOX, _CREW, _TELEMETRY, _GROUND, _KEEP, _EMPTY = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 _SETTLE = -1
 _CYCLE = ("watches", "recovery", "crew's figures", "telemetry", "whole cycle")
