@@ -44,6 +44,11 @@ class Board(FlakyNor):
         self.stuck: set[int] = set()
         self._travel = [0] * 7
 
+    def convert(self) -> None:
+        """The tick's counts: each channel about its level, and none stands still."""
+        for channel, level in enumerate(self.levels):
+            self.counts[channel] = level + (self.tick * 7 + channel * 3 + (self.tick >> 2)) % 5
+
     def ticks_us(self) -> int:
         return 0
 
@@ -86,8 +91,7 @@ class Rig:
         board = self.board
         for _ in range(ticks):
             size = min(len(self.pending), self.app.link.budget_bytes)
-            for channel, level in enumerate(board.levels):
-                board.counts[channel] = level + (board.tick * 7 + channel * 3 + (board.tick >> 2)) % 5  # no channel stands still
+            board.convert()
             board.rx[:size] = self.pending[:size]
             board.rx_count = size
             self.pending = self.pending[size:]

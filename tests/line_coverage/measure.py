@@ -75,8 +75,8 @@ def measure(folder: Path) -> dict[str, tuple[list[lines.Span], list[lines.Span]]
     for path in walk_files(tree):
         if path.match(viper.KERNELS):
             path.write_text(viper.strip(path.read_text()))
-    spans = {path.relative_to(tree).as_posix(): lines.functions(path) for path in walk_files(tree) if path.suffix == ".py"}
-    Path(f"{tree}.functions").write_text(json.dumps(spans))
+    functions = {path.relative_to(tree).as_posix(): lines.functions(path) for path in walk_files(tree) if path.suffix == ".py"}
+    Path(f"{tree}.functions").write_text(json.dumps(functions))
     outs = folder / "outs"
     outs.mkdir()
     trace = TESTS / "line_coverage" / "trace.py"
@@ -122,8 +122,8 @@ def _telecommands() -> Scenario:
 
 def _flights(wrapper: Path) -> None:
     # Whether they pass is somebody else's test: tracing is slow, and its heap is never locked.
-    words = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "-p", "no:timeout", "-o", "addopts=--import-mode=importlib"]
-    words += [str(TESTS / name) for name in FLIGHTS]
+    words = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "-m", "not long", "-p", "no:timeout"]
+    words += ["-o", "addopts=--import-mode=importlib", *(str(TESTS / name) for name in FLIGHTS)]
     subprocess.run(words, env={**os.environ, VARIABLE: str(wrapper)}, stdout=sys.stderr, check=False, timeout=FLIGHTS_LIMIT_S)
 
 

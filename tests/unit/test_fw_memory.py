@@ -17,12 +17,18 @@ def signed(value):
     return value - (1 << 32) if value >> 31 else value
 
 
+def kept_flight():
+    """A settled flight whose memory has just been kept, and that memory."""
+    flight = Flight()
+    flight.fly(80)
+    flight.app.memory.keep()
+    return flight, flight.app.memory
+
+
 @pytest.mark.req("REQ-MEM-001")
 @pytest.mark.parametrize(("copy", "bit"), [(copy, bit) for copy in ("_live", "_second", "_third") for bit in (0, 15, 31)])
 def test_memory_outvotes_a_flipped_bit_of_any_critical_word(copy, bit):
-    flight = Flight()
-    flight.fly(80)
-    memory = flight.app.memory
+    flight, memory = kept_flight()
     flight.app.isolation.commanded = 1  # something is under way: all of it is critical
     memory.keep()
     want = list(memory._live)
@@ -38,10 +44,7 @@ def test_memory_outvotes_a_flipped_bit_of_any_critical_word(copy, bit):
     "name", ["_block", "_spare", "_third_block", "_constant", "_constant_spare", "_params", "_params_second", "_checks"]
 )
 def test_memory_puts_a_flipped_bit_of_a_long_block_right(name):
-    flight = Flight()
-    flight.fly(80)
-    memory = flight.app.memory
-    memory.keep()
+    _flight, memory = kept_flight()
     want = [list(memory._block), list(memory._constant), list(memory._params)]
     held = getattr(memory, name)
     for at in range(len(held)):
@@ -55,10 +58,7 @@ def test_memory_puts_a_flipped_bit_of_a_long_block_right(name):
 
 @pytest.mark.req("REQ-MEM-001")
 def test_memory_block_that_is_wrong_in_two_copies_at_two_places_is_put_right():
-    flight = Flight()
-    flight.fly(80)
-    memory = flight.app.memory
-    memory.keep()
+    _flight, memory = kept_flight()
     want = list(memory._block)
     memory._block[3] ^= 4
     memory._spare[5] ^= 4
@@ -71,10 +71,7 @@ def test_memory_block_that_is_wrong_in_two_copies_at_two_places_is_put_right():
 
 @pytest.mark.req("REQ-MEM-001")
 def test_memory_constants_that_are_wrong_twice_stand_and_the_ground_is_told():
-    flight = Flight()
-    flight.fly(80)
-    memory = flight.app.memory
-    memory.keep()
+    flight, memory = kept_flight()
     memory._constant[3] ^= 4
     memory._constant_spare[5] ^= 8
     memory.settle()
@@ -97,10 +94,7 @@ def test_memory_check_word_sees_every_single_bit():
 
 
 def test_memory_kept_over_a_command_of_the_ground_is_not_outvoted():
-    flight = Flight()
-    flight.fly(80)
-    memory = flight.app.memory
-    memory.keep()
+    flight, memory = kept_flight()
     flight.app.valves.command(0, 1, 100)
     memory.keep()
     memory.settle()

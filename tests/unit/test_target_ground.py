@@ -42,8 +42,7 @@ class Ground(Rig):
         new: list[Report] = []
         board = self.board
         for _ in range(ticks):
-            for channel, level in enumerate(board.levels):
-                board.counts[channel] = level + (board.tick * 7 + channel * 3 + (board.tick >> 2)) % 5  # no channel stands still
+            board.convert()
             part, self.pending = self.pending[:UPLINK_BYTES], self.pending[UPLINK_BYTES:]
             answer = self.target.tick(array("H", board.counts), board.fresh, board.switches, board.tick, part)
             assert answer.fed
