@@ -46,7 +46,7 @@ class PicoTarget:
     """One emulated board. See isoloop.targets.base.Target.
 
     Attributes:
-        sampled: kept when `keep_samples`: a row for each sample since the last power-on.
+        powered: kept when `keep_samples`: for each power-on a row for each sample.
         resets: how often the chip's own watchdog or the firmware has reset it since the last start().
         boot_s: emulated time from power-on to the first sample.
     """
@@ -60,13 +60,13 @@ class PicoTarget:
         Args:
             uf2: the image.
             identity: what it is.
-            keep_samples: fill `sampled`.
+            keep_samples: fill `powered`.
 
         Raises:
             EmulatorError: the emulator is not installed.
         """
         self.stall_ms = 0
-        self.sampled: list[Sampled] = []
+        self.powered: list[list[Sampled]] = []
         self.resets = 0
         self.boot_s = 0.0
         self._uf2 = uf2
@@ -85,6 +85,11 @@ class PicoTarget:
         self._sample_ns: float | None = None  # of a sample that is not kept yet
         self._switches: int | None = None
         self._has_shifted = False
+
+    @property
+    def sampled(self) -> list[Sampled]:
+        """Samples since the last power-on. Only with `keep_samples`."""
+        return self.powered[-1]
 
     @property
     def chip(self) -> Chip:
@@ -109,7 +114,8 @@ class PicoTarget:
         chip.mcu.flash[self._nor_at : self._nor_at + len(nor.data)] = nor.data
         self._is_on = True
         self.resets = 0
-        self.sampled.clear()
+        if self._keep_samples:
+            self.powered.append([])
         self._tick_ns = 0.0
         self._has_shifted = False
         began_s = chip.time_s
