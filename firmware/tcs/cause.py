@@ -68,12 +68,19 @@ _WARM_UL = const(10000)  # unrest of temperatures on the move
 _WARM_IN_S = const(10)
 _WARM_OUT_S = const(60)
 _RESTORED = const(5)  # a gas loss that was found before the reset weighs this much more
+_KEPT_GAS = const(1536)  # E_GAS_GONE | E_GAS_THERE
+_KEPT_LOSS = const(496)  # E_BELOW_CABIN | E_STOPPED_AT_CABIN | E_NOT_OUTSIDE | E_NOT_CABIN | E_NOT_GAS
+# What a reset must not take away, in one word: evidence, then how a segment was convicted, what it explains, and faults that stay.
+_REASON_SHIFT = const(13)
+_EXPLAINED_SHIFT = const(17)
+_DATA_PATH_BIT = const(1 << 20)
+_RELIEF_BIT = const(1 << 21)
 
 
 class Cause:
     """.cause (ST_CAUSE_*), .confidence_percent, .causes (mask), .evidence. Allocation-free.
 
-    .data_path_faulted, .relief_faulted: set by whoever sees one; they stay.
+    .data_path_faulted, .relief_faulted: set by whoever sees one; they stay until the ground re-arms.
     """
 
     def __init__(self, diagnosis):
@@ -92,11 +99,42 @@ class Cause:
         self._is_warm = False
         self._best = ST_CAUSE_NONE
         self._best_percent = 0
-        self._round_ul_s = 0
+        self._gas_found = 0  # what a swing before the reset said of the gas; the next one says it anew
 
     def convicted(self, reason):
         """A segment has just been convicted, ST_LOCALISATION_REASON_*."""
         self._reason = reason
+
+    def kept(self):
+        """What a reset must not take away: for restore(). 22 bits, 0 when there is nothing."""
+        kept = (self.evidence | self._gas_found) & (_KEPT_LOSS | _KEPT_GAS)
+        kept |= self._reason << _REASON_SHIFT | self._explained << _EXPLAINED_SHIFT
+        if self.data_path_faulted:
+            kept |= _DATA_PATH_BIT
+        if self.relief_faulted:
+            kept |= _RELIEF_BIT
+        return kept
+
+    def restore(self, kept, loss):
+        """Take over what kept() said before a reset; what was found of the loss becomes the watch's again. For boot."""
+        if kept == 0:
+            return
+        self._reason = kept >> _REASON_SHIFT & 15
+        self._explained = kept >> _EXPLAINED_SHIFT & 7
+        self.data_path_faulted = kept & _DATA_PATH_BIT != 0
+        self.relief_faulted = kept & _RELIEF_BIT != 0
+        self.evidence = kept & (_KEPT_LOSS | _KEPT_GAS)  # until it is gathered: a save may come before
+        self._gas_found = kept & _KEPT_GAS
+        for law, bit in ((lw.OUTSIDE, E_NOT_OUTSIDE), (lw.CABIN, E_NOT_CABIN), (lw.GAS, E_NOT_GAS)):
+            if kept & bit:
+                loss.excluded |= 1 << law
+        loss.is_below = kept & E_BELOW_CABIN != 0
+        loss.has_stopped = kept & E_STOPPED_AT_CABIN != 0
+
+    def rearm(self):
+        """The ground clears what only stayed; what was found of the loss is still so."""
+        self.data_path_faulted = False
+        self.relief_faulted = False
 
     def is_gas(self):
         """True while the loss is taken to be gas: no coolant has gone."""
@@ -203,7 +241,10 @@ class Cause:
             found |= E_NOT_CABIN
         if loss.excluded >> lw.GAS & 1:
             found |= E_NOT_GAS
-        if gas.gas_permille != UNKNOWN:
+        if gas.gas_permille == UNKNOWN:
+            found |= self._gas_found
+        else:
+            self._gas_found = 0
             # What would be left if all of the loss were gas: the pressure's gas volume has grown by it.
             if_gas = max(0, 1000 - min(1000000, max(0, lost_ul)) // max(1, min(20000000, gas_ul) // 1000))
             if gas.gas_permille + 3 * gas.doubt_permille < 1000 - _GONE_PERMILLE // 2:

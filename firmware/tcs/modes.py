@@ -84,3 +84,4 @@ def rearm(app):
     app.recovery.rearm_by_command()
     app.leak_rate.lost_ul = 0
     app.detector.rearm()
+    app.watches.cause.rearm()

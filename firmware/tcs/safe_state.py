@@ -1,7 +1,8 @@
-"""Safe state: what must survive a reset - isolation, conviction, alarms, the loss - written before a valve moves, restored before one can.
+"""Safe state: what must survive a reset - isolation, conviction, alarms, the loss and its cause - written before a valve moves.
 
 One record of the store (KIND_SAFE_STATE). Saved when it changes, in the cycle that decides and before its drives leave the board; the
-inventory each minute. At boot the record and the end switches together give the state; nothing is opened from either.
+inventory each minute. At boot, before a valve can move, the record and the end switches together give the state; nothing is opened from
+either.
 """
 
 from struct import pack_into, unpack_from
@@ -26,11 +27,14 @@ from tcs.tables import (
 )
 
 _VERSION = const(1)
-_LENGTH = const(32)
+_LENGTH = const(40)
+_LENGTH_WITHOUT_CAUSE = const(32)  # as it was written before it kept the cause
 _COMMANDED = const(1)
 _PUMP_ON = const(2)
 _ENDED = const(4)
 _TRIPPED = const(8)  # the pump, for its own sake: kept, and changes with pump_on, so it is not signed
+_WITHDRAWN_SHIFT = const(23)  # behind what the watches keep
+_WITHDRAWABLE = const(34)  # 1 << ST_LEAK_CLASS_COOLANT_LEAK | 1 << ST_LEAK_CLASS_ACCUMULATOR_GAS_LOSS
 _COMPARE_MS = const(5000)
 _LOSS_UL = const(300000)  # what temperatures that nobody watched may feign in a loop that was off for hours
 _MINUTE_MS = const(60000)
@@ -44,6 +48,7 @@ class SafeState:
         self._app = app
         self._payload = bytearray(_LENGTH)
         self._signature = -1
+        self._kept = -1  # what was last saved of the cause
         self._saved_ul = -1
         self._saved_mask = -1
         self._tick_ms = app.params[P_TICK_MS]
@@ -58,12 +63,16 @@ class SafeState:
     def restore(self):
         """Take the newest record over into the stages; before the first cycle."""
         found = self._store.newest(records.KIND_SAFE_STATE)
-        if found is None or len(found[2]) != _LENGTH or found[2][0] != _VERSION:
+        if found is None or found[2][0] != _VERSION or len(found[2]) not in (_LENGTH, _LENGTH_WITHOUT_CAUSE):
             return
         app = self._app
         _, flags, isolation, a, b, c, segment, boots, alarms, lost, rate, hole, self._saved_ul, self._saved_mask = unpack_from(
             "<BBBBBBBBHiiiiB", found[2], 0
         )
+        if len(found[2]) == _LENGTH:
+            kept, known_ul_s, known_pa = unpack_from("<iii", found[2], 27)
+            app.diagnosis.withdrawn = kept >> _WITHDRAWN_SHIFT & _WITHDRAWABLE
+            app.watches.restore(kept & (1 << _WITHDRAWN_SHIFT) - 1, known_ul_s, known_pa)
         self._has_record = True
         self.boots = min(255, boots + 1)
         app.diagnosis.alarms = alarms
@@ -110,11 +119,13 @@ class SafeState:
             self.boots = 0
         self._accepted = accepted
         signature = self._sign()
+        kept = self._keep()
         is_minute = self._ticks % (_MINUTE_MS // self._tick_ms) == 0 and app.inventory.status == ik.S_OK
-        if signature == self._signature and not is_minute:
+        if signature == self._signature and kept == self._kept and not is_minute:
             return
         # A failed save is tried again a minute later: the one before it stands.
         self._signature = signature
+        self._kept = kept
         self._pack()
         if not self._store.save(records.KIND_SAFE_STATE, self._payload, _LENGTH) and self.failures < 0xFFFF:
             self.failures += 1
@@ -137,6 +148,10 @@ class SafeState:
         value = self._flags() | app.isolation.state << 3 | states[0] << 6 | states[1] << 9 | states[2] << 12
         return value | (app.recovery.segment & 7) << 15 | (app.diagnosis.alarms & 0x3FF) << 18
 
+    def _keep(self):
+        app = self._app
+        return app.watches.kept() | (app.diagnosis.withdrawn & _WITHDRAWABLE) << _WITHDRAWN_SHIFT
+
     def _pack(self):
         app = self._app
         states = app.recovery.localisation.segment_state
@@ -147,6 +162,7 @@ class SafeState:
         pack_into("<BB", payload, 6, app.recovery.segment, self.boots)
         pack_into("<Hi", payload, 8, app.diagnosis.alarms, app.leak_rate.lost_ul + app.recovery.lost_before_ul)
         pack_into("<iiiB", payload, 14, app.leak_rate.rate_ul_s, app.leak_rate.hole_um, inventory_ul, app.valves.connected())
+        pack_into("<iii", payload, 27, self._kept, app.watches.known_ul_s, app.watches.known_pa)
 
     def _compare(self):
         """What the loop lost while nobody watched. Said and latched; the bank judges whether it goes on."""

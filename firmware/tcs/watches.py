@@ -74,7 +74,10 @@ _NEWS_UL_S = const(1000)  # a second loss is told apart from this on
 
 
 class Watches:
-    """.pump, .cabin, .flow, .relief, .loss, .gas, .cause. step() once a tick; allocation-free."""
+    """.pump, .cabin, .flow, .relief, .loss, .gas, .cause. step() once a tick; allocation-free.
+
+    .known_ul_s: a loss that is known to be in no segment, 0 without one; .known_pa: the pressure at which it was that.
+    """
 
     def __init__(self, app, kinds, lows, highs):
         params = app.params
@@ -98,9 +101,20 @@ class Watches:
         self._before = -1  # segments convicted before the last isolation
         self._before_ul_s = 0
         self._convicted = 0
-        self._known_ul_s = 0
-        self._known_pa = 1
+        self.known_ul_s = 0
+        self.known_pa = 1
         self._rounds = 0
+
+    def kept(self):
+        """What a reset must not take away, beside the known loss: for restore(). 23 bits."""
+        return self.cause.kept() << 1 | (1 if self.known_ul_s > 0 else 0)
+
+    def restore(self, kept, known_ul_s, known_pa):
+        """Take over what was saved before a reset. For boot."""
+        self.cause.restore(kept >> 1, self.loss)
+        if kept & 1:
+            self.known_ul_s = known_ul_s
+            self.known_pa = max(1, known_pa)
 
     def step(self, trusted, tick):
         """One tick, after the detector and before isolation."""
@@ -230,7 +244,7 @@ class Watches:
         if app.isolation.commanded and not self._was_commanded:
             self.loss.forget()
             self._before = self._convicted if self._is_isolated_before else -1
-            self._before_ul_s = self._known_ul_s
+            self._before_ul_s = self.known_ul_s
             self._is_isolated_before = True
         self._convicted = recovery.localisation.mask(ST_SEGMENT_STATE_CONVICTED)
         self._was_commanded = app.isolation.commanded
@@ -256,7 +270,7 @@ class Watches:
             segment = ST_SEGMENT_OR_NONE_NONE if recovery.segment == _NO_SEGMENT or cause.is_gas() else recovery.segment
             app.events.emit(EV_DIAGNOSIS, cause.cause, cause.confidence_percent, cause.evidence, segment)
         self._remember_loss()
-        if self._known_ul_s > 0 and app.isolation.commanded and not is_busy and self._rounds < _ROUNDS:
+        if self.known_ul_s > 0 and app.isolation.commanded and not is_busy and self._rounds < _ROUNDS:
             if app.detector.verdict == ST_VERDICT_LEAK and state == ST_LOCALISATION_ENDED:
                 self._rounds += 1
                 recovery.watch_again()
@@ -265,12 +279,12 @@ class Watches:
 
     def explains(self, tick):
         """True when an alarm is no news: of a loss that is known to be in no segment, and no more than that."""
-        known_ul_s = self._known_ul_s
+        known_ul_s = self.known_ul_s
         p_pa = self._app.sensing.p_comp_pa
         if known_ul_s <= 0 or p_pa == UNKNOWN:
             return False
         # By the pressure, gas leaves the faster the thinner it is.
-        known_ul_s = known_ul_s // 100 * max(100, min(500, self._known_pa * 10 // max(1, p_pa // 10)))
+        known_ul_s = known_ul_s // 100 * max(100, min(500, self.known_pa * 10 // max(1, p_pa // 10)))
         app = self._app
         detector = app.detector
         elapsed_ms = max(100, min(1000000, tick - detector.onset_tick) * app.tick_ms)
@@ -287,15 +301,15 @@ class Watches:
         if self.loss.rate_ul_s == UNKNOWN:
             return
         if not is_elsewhere:
-            self._known_ul_s = 0
-        elif self._known_ul_s == 0:
-            self._known_ul_s = max(1, min(1000000, self.loss.rate_ul_s))
-            self._known_pa = min(3000000, self._app.sensing.p_comp_pa)
+            self.known_ul_s = 0
+        elif self.known_ul_s == 0:
+            self.known_ul_s = max(1, min(1000000, self.loss.rate_ul_s))
+            self.known_pa = min(3000000, self._app.sensing.p_comp_pa)
         elif self._app.detector.verdict == ST_VERDICT_OK:
             # It grows by itself; a second leak is quicker than this, and alarms first.
-            self._known_ul_s += (max(0, min(1000000, self.loss.rate_ul_s)) - self._known_ul_s) // _FOLLOW_S
-            self._known_ul_s = max(1, self._known_ul_s)
-            self._known_pa = min(3000000, self._app.sensing.p_comp_pa)
+            self.known_ul_s += (max(0, min(1000000, self.loss.rate_ul_s)) - self.known_ul_s) // _FOLLOW_S
+            self.known_ul_s = max(1, self.known_ul_s)
+            self.known_pa = min(3000000, self._app.sensing.p_comp_pa)
 
     def _lower_pressure(self):
         """Behind a leak into the cabin: lines there stand lower without the pump's head. Once, so that the ground may undo it."""

@@ -112,3 +112,28 @@ def test_rearm_by_command_clears_the_latch_moves_nothing_and_lets_the_ground_ope
     last = rows(tmp_path / "run", "truth.csv")[-1]
     assert float(last["valve_rad2_out_ratio"]) == 0.0
     assert float(last["valve_rad2_in_ratio"]) == 1.0
+
+
+def diagnoses(events: list[tuple[float, str, str]], after_s: float) -> list[str]:
+    return [fields for t_s, name, fields in events if name == "DIAGNOSIS" and t_s > after_s]
+
+
+@pytest.mark.req("REQ-LOC-005")
+def test_gas_loss_is_still_one_after_a_reset_and_isolates_nothing_again(tmp_path: Path) -> None:
+    text = event(60.0, "gas", rate_ml_s=3.0) + event(400.0, "power", mode="brownout", off_s=1.0)
+    summary, events = flown(text, tmp_path, duration_s=470.0)
+    assert "cause=gas_loss" in diagnoses(events, 250.0)[0]
+    assert ["cause=gas_loss" in fields for fields in diagnoses(events, 400.0)] == [True]
+    assert summary["verdict"]["class"] == "accumulator_gas_loss"
+    assert len([name for _, name, _ in events if name == "ISOLATION_COMMANDED"]) == 1
+    assert {"rad1", "rad2", "rad3"} == set(summary["reopened"])
+
+
+@pytest.mark.req("REQ-LOC-005")
+def test_conviction_by_elimination_is_no_surer_after_a_reset(tmp_path: Path) -> None:
+    stuck = event(10.0, "valve", valve="rad2_in", mode="stuck_open")
+    text = stuck + leak(60.0, 0.8) + event(210.0, "power", mode="brownout", off_s=1.0)
+    _, events = flown(text, tmp_path, duration_s=220.0)
+    said = "cause=coolant_leak_outside confidence_percent=70 evidence=1 segment=rad2"
+    assert diagnoses(events, 180.0)[0] == said
+    assert "confidence_percent=70" in diagnoses(events, 211.0)[0]
