@@ -2,8 +2,8 @@
 
 They take mbedtls out of the rp2 port (the pinned source has none, and nothing here needs TLS; SHA-256 stays, from MicroPython's own
 implementation), let the build name its TinyUSB, and end the file system before the last 64 kB of the flash, which are the firmware's raw
-sectors (firmware/boards/reference.py). The compiler of native code learns long jumps on ARMv6-M, and the freezer to align it. A
-checkout gets the same patches in a copy, so that one image is one image.
+sectors (firmware/boards/reference.py). The compiler of native code learns long jumps on ARMv6-M, and the freezer to align it; names are
+looked up more quickly. A checkout gets the same patches in a copy, so that one image is one image.
 """
 
 from __future__ import annotations
@@ -50,6 +50,70 @@ _WORD_ALIGNED = r"^( +)MP_NATIVE_ARCH_ARMV6,\n(?= +MP_NATIVE_ARCH_XTENSA,\n +MP_
 # long ones allocates: under the heap lock a cycle that reads such a table died. Ours have 31 bits.
 _SMALL = r"^    return -0x2000 <= i <= 0x1FFF$"
 
+# The port builds for size, all but the three files of this list.
+_QUICK_FILES = r"^    \$\{MICROPY_PY_DIR\}/mpz\.c\n    \$\{MICROPY_PY_DIR\}/vm\.c\n(?=    PROPERTIES\n)"
+_QUICK = ("bc", "gc", "obj", "objarray", "objfun", "objtype", "qstr", "runtime", "sequence", "binary", "nativeglue")
+_MORE_QUICK_FILES = r"\g<0>" + "".join(f"    ${{MICROPY_PY_DIR}}/{name}.c\n" for name in _QUICK)
+_MAP = "py/map.c"
+# Looking up names is a third of what the interpreter does in a control cycle. A hit in the cache cost a division on a processor that has
+# none and the saving of eight registers; half of its places were never used (a name's lowest bit is always clear there), and one name in
+# two maps threw itself out; each further step through a map was a division again (docs/decisions/interpreter-speed.md).
+_CACHE_PLACE = r"^#define MAP_CACHE_OFFSET\(index\) .+$"
+_MIXED_PLACE = (
+    "#define MAP_CACHE_OFFSET(index) ((((uintptr_t)(index)) >> 3 ^ ((uintptr_t)(map)) >> 4) % MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE)"
+)
+_CACHE_GET = r"^#define MAP_CACHE_GET\(map, index\) .+$"
+_BOUNDED_GET = "#define MAP_CACHE_GET(map, index) (&(map)->table[MAP_CACHE_ENTRY(index) < (map)->alloc ? MAP_CACHE_ENTRY(index) : 0])"
+_LOOK_UP = (
+    r"^mp_map_elem_t \*MICROPY_WRAP_MP_MAP_LOOKUP\(mp_map_lookup\)(\(.+\)) \{\n"
+    r"[\s\S]+?(    #if MICROPY_OPT_MAP_LOOKUP_CACHE\n[\s\S]+?    #endif\n)"
+)
+_QUICK_LOOK_UP = r"""
+static mp_map_elem_t *look_up(mp_map_t *map, mp_obj_t index, mp_map_lookup_kind_t lookup_kind);
+
+mp_map_elem_t *MICROPY_WRAP_MP_MAP_LOOKUP(mp_map_lookup)\1 {
+\2    return look_up(map, index, lookup_kind);
+}
+
+static MP_NOINLINE mp_map_elem_t *look_up(mp_map_t *map, mp_obj_t index, mp_map_lookup_kind_t lookup_kind) {
+"""
+_NEXT_PLACE = r"^        pos = \(pos \+ 1\) % map->alloc;$"
+_NEXT_PLACE_QUICKLY = "        if (++pos >= map->alloc) {\n            pos = 0;\n        }"
+# Full maps are searched from end to end for a method's name, which is in the class: a quarter of each stays free.
+_NOT_THERE = r"^            // found NULL slot, so index is not in table\n            if \(lookup_kind == \w+_ADD_IF_NOT_FOUND\) \{\n"
+_ROOM = """\\g<0>\
+                if (map->used + (size_t)(map->used / 3) >= map->alloc) {
+                    mp_map_rehash(map);
+                    start_pos = pos = hash % map->alloc;
+                    avail_slot = NULL;
+                    continue;
+                }
+"""
+# The C library of the build compares byte by byte. The copies of memory.py are compared whole, twice a tick.
+_MAIN = r"^int main\(int argc, char \*\*argv\) \{$"
+_COMPARE_WORDS = """\
+int memcmp(const void *one, const void *two, size_t count) {
+    const uint8_t *a = one, *b = two;
+    if ((((uintptr_t)a | (uintptr_t)b) & 3) == 0) {
+        const uint32_t *x = one, *y = two;
+        while (count >= 16 && x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3]) {
+            x += 4;
+            y += 4;
+            count -= 16;
+        }
+        a = (const uint8_t *)x;
+        b = (const uint8_t *)y;
+    }
+    for (; count > 0; a++, b++, count--) {
+        if (*a != *b) {
+            return *a - *b;
+        }
+    }
+    return 0;
+}
+
+\\g<0>"""
+
 PATCHES = (
     Patch(_CMAKE, r"^set\(MICROPY_SSL_MBEDTLS ON\)$", "set(MICROPY_SSL_MBEDTLS OFF)"),
     Patch(_CMAKE, r"^ +mbedtls/mbedtls_port\.c\n", ""),
@@ -61,6 +125,14 @@ PATCHES = (
     Patch(_BOOT, r"^bdev = rp2\.Flash\(\)$", f"bdev = rp2.Flash(start=0, len={FILE_SYSTEM_BYTES})"),
     Patch(_THUMB, r"^        if \(SIGNED_FIT12\(rel\)\) \{\n            // this code path[\s\S]+?^        \}\n(?=    \}\n)", _LONG_JUMP),
     Patch(_THUMB, r"^        asm_thumb_op16\(as, OP_BCC_N\(cond \^ 1, 0\)\);\n +asm_thumb_b_label\(as, label\);\n", _LONG_CONDITIONAL),
+    Patch(_CMAKE, _QUICK_FILES, _MORE_QUICK_FILES),
+    Patch(_MAP, _CACHE_PLACE, _MIXED_PLACE),
+    Patch(_MAP, _CACHE_GET, _BOUNDED_GET),
+    Patch(_MAP, _LOOK_UP, _QUICK_LOOK_UP),
+    Patch(_MAP, _NEXT_PLACE, _NEXT_PLACE_QUICKLY),
+    Patch(_MAP, _NOT_THERE, _ROOM),
+    Patch("ports/rp2/main.c", _MAIN, _COMPARE_WORDS),
+    Patch("py/mpconfig.h", r"^#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE \(128\)", "#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE (1024)"),
     Patch(_FREEZER, _WORD_ALIGNED, r"\g<0>\1MP_NATIVE_ARCH_ARMV6M,\n"),
     Patch(_FREEZER, _SMALL, "    return -0x40000000 <= i <= 0x3FFFFFFF"),
 )

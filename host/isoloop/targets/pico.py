@@ -49,6 +49,7 @@ class PicoTarget:
         powered: kept when `keep_samples`: for each power-on a row for each sample.
         resets: how often the chip's own watchdog or the firmware has reset it since the last start().
         boot_s: emulated time from power-on to the first sample.
+        sampled_at_cycles: the chip's count when the newest sample began.
     """
 
     name = "pico"
@@ -69,6 +70,7 @@ class PicoTarget:
         self.powered: list[list[Sampled]] = []
         self.resets = 0
         self.boot_s = 0.0
+        self.sampled_at_cycles = 0
         self._uf2 = uf2
         self._identity = identity
         self._keep_samples = keep_samples
@@ -184,6 +186,7 @@ class PicoTarget:
     def _on_sample(self) -> None:
         assert self._board is not None
         self._samples += 1
+        self.sampled_at_cycles = self.chip.cycles
         self._sample_ns = self.chip.mcu.clock.nanos
         self._switches = self._board.shifted_in if self._has_shifted else None
         self._has_shifted = True
