@@ -16,6 +16,11 @@ def test_cycle_bench_measures_step_tick_boot_and_heap_on_the_chip(pico_uf2: Path
     assert rows["full tick, worst case"]["value"] >= rows["full tick, quiet, median"]["value"] > quiet
     assert rows["allocation faults, 14 ticks"]["value"] == 0
     assert rows["boot to first sample"]["ok"]
+    assert 0 < rows["boot to first sample"]["value"] < rows["boot to first telemetry, to the tick"]["value"]
+    assert rows["boot to first telemetry, to the tick"]["ok"]
+    assert quiet < rows["step in bytecode alone, quiet, median"]["value"]
+    assert quiet < rows["step with floats, quiet, median"]["value"]
+    assert rows["what it allocates, median"]["value"] > 0
     assert rows["free heap after start"]["ok"]
     step = rows["control step, worst case"]
     assert step["ok"] == (step["value"] <= cycle.STEP_MAX_CYCLES)

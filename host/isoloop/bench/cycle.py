@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from isoloop.bench import feigned_chip
+from isoloop.bench import cycle_variants, feigned_chip
 from isoloop.errors import EXIT_EXPECTATION, EXIT_OK, UsageError
 from isoloop.flight.records import build_nor
 from isoloop.link.decoder import EventReport, LinkDecoder, StructureReport
@@ -20,11 +20,13 @@ STEP_MAX_CYCLES = 125_000
 TICK_MAX_CYCLES = 400_000
 FREE_HEAP_MIN_BYTES = 100_000
 BOOT_MAX_S = 1.5
+TELEMETRY_MAX_S = 2.0
 COMMAND = "isoloop bench cycle"
 TICKS = 40
 LEAK_TICK = 20
 FULL_TICKS = 300
 _PUMP = 1 << 14
+_ROW_BYTES = 34
 _LIMIT_S = 120.0
 _CONVERTER_CYCLES = 256 * 2 * CLOCK_HZ // 1_000_000
 """Of a tick's sampling: 256 conversions of 2 us each, which are polled."""
@@ -175,7 +177,8 @@ def measure(full: bool) -> list[dict[str, Any]]:
         for place, owner, name, arguments in _PROBES
     )
     source = _SNIPPET.replace("CHIP", feigned_chip.SNIPPET).replace("PROBES", probes)
-    done = run_python(uf2, source, {"rows.bin": pins, feigned_chip.FILE: bytes(nor.data)}, _LIMIT_S)
+    files = {"rows.bin": pins, feigned_chip.FILE: bytes(nor.data)}
+    done = run_python(uf2, source, files, _LIMIT_S)
     told, kernels = _ticks(done.output, done.spans_cycles)
     rows = []
     for name, places, most in _PARTS:
@@ -190,7 +193,28 @@ def measure(full: bool) -> list[dict[str, Any]]:
         _row("kernels of the quiet step", sum(kernels.values()), "cycles", "", None),
         _row("their share", round(100 * sum(kernels.values()) / step, 1), "%", "", None),
         *(_row(f"kernel {name}", cycles, "cycles", "", None) for name, cycles in kernels.items()),
+        *_variant_rows(uf2, source, files),
         *_board_rows(uf2, scenario),
+    ]
+
+
+def _variant_rows(uf2: Path, source: str, files: dict[str, bytes]) -> list[dict[str, Any]]:
+    """The same step in bytecode alone and with floats, over the ticks in which nothing leaks."""
+    from isoloop.emulator import run_python
+    from isoloop.kernels import firmware
+
+    quiet = {**files, "rows.bin": files["rows.bin"][: _ROW_BYTES * LEAK_TICK]}
+    done = run_python(uf2, cycle_variants.BYTECODE + source, {**quiet, **cycle_variants.bytecode_files()}, _LIMIT_S)
+    told, _ = _ticks(done.output, done.spans_cycles)
+    bytecode = sorted(tick[_STEP] for tick in told[1 : LEAK_TICK - 1])
+    params = firmware("tcs.params").Params().values
+    done = run_python(uf2, cycle_variants.FLOATS, {**quiet, **cycle_variants.float_files(params)}, _LIMIT_S)
+    floats = sorted(done.spans_cycles[1:])
+    taken = sorted(int(line.split()[1]) for line in done.output.splitlines() if line.startswith("A"))
+    return [
+        _row("step in bytecode alone, quiet, median", bytecode[len(bytecode) // 2], "cycles", "", None),
+        _row("step with floats, quiet, median", floats[len(floats) // 2], "cycles", "", None),
+        _row("what it allocates, median", taken[len(taken) // 2], "B", "", None),
     ]
 
 
@@ -235,7 +259,7 @@ def bench(full: bool, json: bool) -> int:
     else:
         for row in rows:
             mark = "ok" if row["ok"] else "MISSED"
-            print(f"{row['name']:<34} {row['value']:>12,.7g} {row['unit']:<7} want {row['want'] or '-':<12} {mark}")
+            print(f"{row['name']:<38} {row['value']:>12,.7g} {row['unit']:<7} want {row['want'] or '-':<12} {mark}")
         if not full:
             print(f"cut: {TICKS} ticks of ms22 with its hole opened at tick {LEAK_TICK}; --full takes {FULL_TICKS}")
     return EXIT_OK if all(row["ok"] for row in rows) else EXIT_EXPECTATION
@@ -278,11 +302,13 @@ def _board_rows(uf2: Path, scenario: Scenario) -> list[dict[str, Any]]:
     link = LinkDecoder()
     faults = 0
     free_heap = 0
+    telemetry_s = 0.0
     plant = _plant(replace(scenario, events=()))
     cycles = []
     work = []
     try:
         target.start(_memory(scenario, plant), 0)
+        powered_s = target.chip.time_s - target.boot_s
         for tick in range(14):
             before = target.chip.cycles
             answer = target.tick(plant.counts, plant.fresh, plant.switches, tick)
@@ -291,6 +317,8 @@ def _board_rows(uf2: Path, scenario: Scenario) -> list[dict[str, Any]]:
             work.append(target.chip.cycles - target.sampled_at_cycles - _CONVERTER_CYCLES)
             plant.step(answer.drive_word)
             reports = link.feed(answer.downlink)
+            if reports and not telemetry_s:
+                telemetry_s = target.chip.time_s - powered_s
             faults += sum(isinstance(report, EventReport) and report.event.name == "ALLOCATION" for report in reports)
             for report in reports:
                 if isinstance(report, StructureReport) and report.structure.name == "platform":
@@ -303,6 +331,7 @@ def _board_rows(uf2: Path, scenario: Scenario) -> list[dict[str, Any]]:
         _row("the same with its waiting", sorted(cycles[1:9])[4], "cycles", "", None),
         _row("of it polling the converter", _CONVERTER_CYCLES, "cycles", "", None),
         _row("boot to first sample", target.boot_s, "s", f"<= {BOOT_MAX_S:g}", BOOT_MAX_S),
+        _row("boot to first telemetry, to the tick", telemetry_s, "s", f"<= {TELEMETRY_MAX_S:g}", TELEMETRY_MAX_S),
         _row("allocation faults, 14 ticks", faults, "ticks", "<= 0", 0),
         {**_row("free heap after start", free_heap, "B", f">= {FREE_HEAP_MIN_BYTES}", None), "ok": free_heap >= FREE_HEAP_MIN_BYTES},
     ]
