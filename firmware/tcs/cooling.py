@@ -17,20 +17,23 @@ SEGMENTS = const(3)
 _SAMPLE_MS = const(500)
 _SAMPLES = const(8)  # 4 s
 _LIMIT_MK_S = const(300)
+_SLOW_SAMPLES = const(32)  # 16 s
 
 # places in .words
 _NEWEST = const(0)
 _FILLED = const(1)
 _RATE_UK_S = const(2)
-_SIZE = const(3)
+_SLOW_UK_S = const(3)
+_SIZE = const(4)
 
 
 class Cooling:
-    """.rate_uk_s: median rise (K/s e-6; negative when cooling) of the segments' lag-corrected temperatures. step() is to be called every
-    .sample_ticks. Allocation-free.
+    """.rate_uk_s: median rise (K/s e-6; negative when cooling) of the segments' lag-corrected temperatures; .slow_uk_s: the same, smoothed.
+    step() is to be called every .sample_ticks. Allocation-free.
     """
 
     rate_uk_s = word(_RATE_UK_S)
+    slow_uk_s = word(_SLOW_UK_S)
 
     def __init__(self, params):
         self._params = params
@@ -61,7 +64,10 @@ class Cooling:
         a = self._slopes[0]
         b = self._slopes[1]
         c = self._slopes[2]
-        w[_RATE_UK_S] = max(min(a, b), min(max(a, b), c))
+        rate = max(min(a, b), min(max(a, b), c))
+        w[_RATE_UK_S] = rate
+        if inventory.jump_ticks == 0:
+            w[_SLOW_UK_S] += (rate - w[_SLOW_UK_S]) // _SLOW_SAMPLES
 
     def expansion_ul_k(self, segment, temp_mc):
         """Volume of a full segment's liquid a kelvin."""
@@ -70,6 +76,11 @@ class Cooling:
         i = max(0, min(len(ppm) - 2, i))
         return self._params[P_VOLUME_RAD1_ML + segment] * (ppm[i] - ppm[i + 1]) // (tables.STEP_MDEGC)
 
-    def take_ul_s(self, segment, temp_mc):
-        """What cooling empties of a full segment a second; negative when it warms."""
-        return -self.rate_uk_s // 1000 * self.expansion_ul_k(segment, temp_mc) // 1000
+    def take_ul_s(self, segment, temp_mc, is_slow):
+        """What cooling empties of a full segment a second; negative when it warms.
+
+        is_slow: segments are compared over a minute. There the noise of the quick slope is worse than what the smoothed one lags by, and
+        that is common to all of them.
+        """
+        rate_uk_s = self.slow_uk_s if is_slow else self.rate_uk_s
+        return -rate_uk_s // 1000 * self.expansion_ul_k(segment, temp_mc) // 1000

@@ -151,6 +151,10 @@ class Findings:
         # Cooling is known to a quarter of itself. Until the temperatures' lag is taken out a small excess may be cooling that they
         # do not show yet.
         doubt = max(0, x[tr.IN_COOLING_UL_S + segment]) // 4
+        if x[tr.IN_IS_BENT] and trial.fell:
+            # One sample of the supply bends all temperatures, and what they say of the cooling convicts nobody.
+            self._again(segment, ST_LOCALISATION_REASON_NO_DATA)
+            return True
         if excess >= _PLAIN * self._params[P_TRIAL_EXCESS_UL_S]:
             self.judge(segment, ST_SEGMENT_STATE_CONVICTED, ST_LOCALISATION_REASON_LOSES, excess, taken)
         elif not trial.fell:

@@ -42,6 +42,7 @@ _WIDE_MS = const(60000)  # a wide code is passed in about that time
 _UNREST_MS = const(600000)
 _UNREST_MAX_UL = const(400000)
 _SETTLED_UL = const(8000)
+_JUMP_MS = const(15000)  # until the leads have forgotten a jump of the supply
 _DUE_MS = const(500)  # a period: how often the leads' changes are looked at, and the neighbours followed
 _RATE_MS = const(60000)
 _SUCTION_MS = const(40000)
@@ -62,12 +63,16 @@ _T_BAY = const(14)
 
 
 class Inventory:
-    """.inventory_ul (UNKNOWN unless .status is ik.S_OK), .gas_ul, .sensitivity_ul_kpa; .state as laid out in the kernel."""
+    """.inventory_ul (UNKNOWN unless .status is ik.S_OK), .gas_ul, .sensitivity_ul_kpa; .state as laid out in the kernel; .jump_ticks: not 0
+    while all temperatures may be bent by a jump of the supply, or of its channel.
+    """
 
     def __init__(self, params):
         self.state = array("i", bytes(4 * ik.I_SIZE))
         self.status = ik.S_NO_PRESSURE
         self.inventory_ul = UNKNOWN
+        self.jump_ticks = 0
+        self._jump_ticks = _JUMP_MS // params[P_TICK_MS]
         self._cfg = _config(params)
         self._neighbours = array("i", bytes(4 * nk.N_SIZE))
         self._neighbours_cfg = _neighbours(params)
@@ -91,6 +96,9 @@ class Inventory:
         if jump_ul:
             # Every value has just moved, or seems to have: whichever it was, the leads take minutes to forget it.
             self.disturb(min(_UNREST_MAX_UL, jump_ul))
+            self.jump_ticks = self._jump_ticks
+        elif self.jump_ticks:
+            self.jump_ticks -= 1
         if state[I_DUE] == 0 and flowing and state[I_STARTED]:
             # Without flow nothing carries what the neighbours know: each stays as it was.
             gas, bay = sensing.value(_T_GAS), sensing.value(_T_BAY)

@@ -1,6 +1,7 @@
 """Leak-rate kernels: likelihood fit of a ramp over a ring of samples, integer square root, orifice law.
 
-Restricted integer subset (docs/kernels.md). Allocation-free.
+Restricted integer subset (docs/kernels.md). Allocation-free. In the loops a division is a call of fifty cycles: by powers of two they
+shift, and what is left of one is multiplied out.
 """
 
 from array import array
@@ -11,6 +12,7 @@ from micropython import const
 RING = const(256)
 RAMP_MAX = const(128)
 BASELINE = const(64)
+BASELINE_BITS = const(6)
 CLIP_UL = const(8000000)
 ONSET_MAX = const(192)  # samples of a ramp that fit_onset looks back on
 ONSET_LEVEL = const(32)  # and at least as many before it
@@ -79,6 +81,7 @@ def fit_ramp(ring: ptr32, newest: int, first: int, last: int, allow_q4: int, nor
     total = 0
     moment = 0
     squares = 0
+    triangle = 0
     m = 1
     i = newest
     while m <= last:
@@ -103,10 +106,13 @@ def fit_ramp(ring: ptr32, newest: int, first: int, last: int, allow_q4: int, nor
         total += x
         moment += total
         squares += m * m
+        triangle += m
         if m >= first:
-            drop = level // BASELINE * (m * (m + 1) // 2) + level % BASELINE * (m * (m + 1) // 2) // BASELINE - moment
-            x = drop - allowed * squares // 16
-            x = x // norm[m] * 16 + x % norm[m] * 16 // norm[m]
+            drop = (level >> BASELINE_BITS) * triangle + ((level & (BASELINE - 1)) * triangle >> BASELINE_BITS) - moment
+            x = drop - (allowed * squares >> 4)
+            unit = norm[m]
+            quotient = x // unit
+            x = quotient * 16 + (x - quotient * unit) * 16 // unit
             if x > best:
                 best = x
                 best_m = m
@@ -200,7 +206,8 @@ def fit_onset(ring: ptr32, newest: int, count: int, first: int, last: int, out: 
         if m >= first:
             y = triangle * mean - moment
             if y > 0:
-                x = y // root * 32 + y % root * 32 // root
+                x = y // root
+                x = x * 32 + (y - x * root) * 32 // root
                 if x > best:
                     best = x
                     best_y = y

@@ -206,6 +206,7 @@ class Recovery:
             w[_LOW_UL] += (inventory.inventory_ul - w[_LOW_UL]) // self._smooth_ticks
         x[tr.IN_INVENTORY_UL] = w[_LOW_UL]
         x[tr.IN_RATE_UL_S] = w[_ALARM_UL_S]
+        x[tr.IN_IS_BENT] = inventory.jump_ticks
         behind = segments(sensing.state, inventory.state, valves.position, valves.assumed, valves.failed, x)
         i = 0
         while behind:
@@ -221,7 +222,7 @@ class Recovery:
             temp_mc = x[tr.IN_TEMP_MC + i]
             if localisation.pressure_is_odd(i):
                 x[tr.IN_P_RAD_PA + i] = UNKNOWN
-            x[tr.IN_COOLING_UL_S + i] = cooling.take_ul_s(i, temp_mc)
+            x[tr.IN_COOLING_UL_S + i] = cooling.take_ul_s(i, temp_mc, localisation.findings.is_slow)
             x[tr.IN_EXPANSION_UL_K + i] = cooling.expansion_ul_k(i, temp_mc)
             i += 1
 

@@ -24,6 +24,8 @@ _FILL_MS = const(2000)  # of the watch: it fills, and is not judged by its rate
 _SURE_UL_S = const(3000)  # twice the drift that a changed flow may feign
 _OPEN_PERCENT = const(90)
 _LONG = const(4)  # a segment cleared on weak grounds is watched this much longer
+_DRIFT_UL_S = const(1500)
+_LOOKS = const(4)  # and looked at again as long as it takes more than a drift: that fades, a hole does not
 
 # places in .words
 _STATE = const(0)
@@ -39,7 +41,8 @@ _IS_LONG = const(9)
 _ALARM_UL_S = const(10)
 _RATE_TICK = const(11)
 _END_UL_S = const(12)
-_SIZE = const(13)
+_LOOKED = const(13)
+_SIZE = const(14)
 
 
 class Reopening:
@@ -69,6 +72,7 @@ class Reopening:
         w[_BASE_UL] = x[tr.IN_INVENTORY_UL]
         w[_RATE_BASE_UL] = UNKNOWN
         w[_TAKE_UP_UL] = 0
+        w[_LOOKED] = 0
         w[_OPENED_TICK] = tick
         w[_SINCE_TICK] = tick
         w[_IS_LONG] = 1 if is_doubtful else 0
@@ -122,9 +126,16 @@ class Reopening:
         lost_ul = max(0, min(1000000, w[_RATE_BASE_UL] - inventory_ul))
         w[_END_UL_S] = lost_ul * 100 // max(1, (tick - w[_RATE_TICK]) * self._tick_ms // 10)
         # Mixing feigns a few mL/s for a while: where the trapped pressure has shown that it holds, only the volume counts.
-        if w[_IS_LONG] and w[_END_UL_S] - w[_DRAIN_UL_S] >= max(_SURE_UL_S, w[_ALARM_UL_S] // 2):
+        excess_ul_s = w[_END_UL_S] - w[_DRAIN_UL_S]
+        if not w[_IS_LONG] or excess_ul_s < max(_DRIFT_UL_S, w[_ALARM_UL_S] // 8):
+            return DONE
+        w[_LOOKED] += 1
+        if w[_LOOKED] >= _LOOKS or excess_ul_s >= max(_SURE_UL_S, w[_ALARM_UL_S] // 2):
             return RELAPSE
-        return DONE
+        w[_SINCE_TICK] = tick
+        w[_RATE_BASE_UL] = inventory_ul
+        w[_RATE_TICK] = tick
+        return BUSY
 
     def _is_open_by_pressure(self, segment, x):
         """Neither valve shows where it is, both have been driven open for long enough, and the segment stands at the loop's pressure."""

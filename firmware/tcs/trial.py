@@ -36,7 +36,8 @@ IN_LEFT = const(16)  # mask of valves that have left their closed switch
 IN_FAILED = const(17)  # mask of valves given up
 IN_RATE_UL_S = const(18)  # of the leak, as the alarm knew it
 IN_P_CABIN_PA = const(19)
-IN_SIZE = const(20)
+IN_IS_BENT = const(20)  # the temperatures, and with them the cooling, by a jump of the supply
+IN_SIZE = const(21)
 
 # actions
 A_NONE = const(0)

@@ -45,6 +45,7 @@ from tcs.tables import (
     ST_MODE_ARMED,
     ST_PUMP_REASON_INTERNAL_LEAK,
     ST_RELIEF_FAULT_STUCK_CLOSED,
+    ST_SEGMENT_INTERNAL,
     ST_SEGMENT_OR_NONE_NONE,
     ST_SEGMENT_STATE_CLEARED,
     ST_SEGMENT_STATE_CONVICTED,
@@ -267,6 +268,8 @@ class Watches:
             recovery.localisation, is_busy, self._before, self._before_ul_s, self.loss, self.gas, app.leak_rate.rate_ul_s, lost_ul,
             inventory.state[ik.I_GAS_UL], inventory.unrest_ul(), app.sensing.votes < 2,
         ):  # fmt: skip
+            if cause.cause == ST_CAUSE_COOLANT_LEAK_CABIN and recovery.segment == _NO_SEGMENT:
+                recovery.segment = ST_SEGMENT_INTERNAL
             segment = ST_SEGMENT_OR_NONE_NONE if recovery.segment == _NO_SEGMENT or cause.is_gas() else recovery.segment
             app.events.emit(EV_DIAGNOSIS, cause.cause, cause.confidence_percent, cause.evidence, segment)
         self._remember_loss()

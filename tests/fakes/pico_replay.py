@@ -19,6 +19,9 @@ from isoloop.targets import Nor, open_target
 from isoloop.targets.pico import Sampled
 
 PLATFORM = b"\x00\x02"
+UPLINK = b"\x00\x03"
+ANSWERS = (1, 13)
+"""Services in which the ground is answered: verification, and captures that it fetches."""
 ON_ITS_WAY = 2
 """Packets at most that the line still carries when the power is cut."""
 
@@ -36,7 +39,10 @@ def boot_memory(scenario: Scenario) -> Nor:
 
 
 def reports(link: bytes) -> list[Report]:
-    """Every packet but the platform's and what a power cut has torn; without sequence counts, which count those too."""
+    """Every packet but the platform's, what answers the ground (a replay has none) and what a power cut has torn.
+
+    Without sequence counts, which count those too.
+    """
     found = []
     for block in link.split(b"\x00")[:-1]:
         try:
@@ -45,7 +51,8 @@ def reports(link: bytes) -> list[Report]:
             continue
         if len(data) > 2 and crc16_ccitt_false(data[:-2]) == int.from_bytes(data[-2:], "big"):
             packet = TelemetryPacket.unpack(data)
-            if packet.service != SERVICE_HOUSEKEEPING or packet.data[:2] != PLATFORM:
+            is_other = packet.service == SERVICE_HOUSEKEEPING and packet.data[:2] in (PLATFORM, UPLINK)
+            if packet.service not in ANSWERS and not is_other:
                 found.append((packet.service, packet.subtype, packet.coarse_s, packet.fine, packet.data))
     return found
 
