@@ -287,6 +287,41 @@ def test_localisation_shuts_a_segment_that_takes_more_than_its_void(doubtful, st
     assert loop.opening_permille[2 * first] == loop.opening_permille[2 * first + 1] == 0
 
 
+@pytest.mark.parametrize(("drain_ul_s", "fades_s", "state"), [(2000, 900, CONVICTED), (2000, 60, REOPENED), (1000, 900, REOPENED)])
+def test_localisation_looks_again_at_a_doubtful_segment_as_long_as_it_takes_more_than_a_drift(drain_ul_s, fades_s, state):
+    loop = Loop((0, 0, 0), watch_excess_ml=1000)  # the volume alone would let it pass
+    loop.machine.begin(5000, loop.tick, True)  # a round before found nothing
+    while loop.machine.state != tables.ST_LOCALISATION_OPENING:
+        loop.step()
+    first = loop.machine.segment
+    loop.machine.findings.doubtful = 7
+    loop.drain_ul_s = drain_ul_s
+    for tick in range(2000):
+        if tick == fades_s * 10:
+            loop.drain_ul_s = 0
+        if loop.machine.segment_state[first] != CLEARED:
+            break
+        loop.step()
+    assert loop.machine.segment_state[first] == state
+
+
+@pytest.mark.parametrize(("is_bent", "state"), [(0, CONVICTED), (1, REOPENED)])
+def test_localisation_repeats_a_trial_under_a_supply_that_has_just_jumped(is_bent, state):
+    loop = Loop((0, 0, 0))
+    observe = loop.observe
+
+    def bent():
+        observe()
+        if loop.machine.findings.trials[0] == 1:
+            loop.x[tr.IN_IS_BENT] = is_bent
+            loop.x[tr.IN_COOLING_UL_S] -= 1500
+        else:
+            loop.x[tr.IN_IS_BENT] = 0
+
+    loop.observe = bent
+    assert loop.run(limit_s=900) == [state, REOPENED, REOPENED]
+
+
 def test_localisation_claims_nothing_without_an_inventory():
     loop = Loop((5800, 0, 0))
 
