@@ -66,7 +66,7 @@ class Cooling:
         c = self._slopes[2]
         rate = max(min(a, b), min(max(a, b), c))
         w[_RATE_UK_S] = rate
-        if inventory.jump_ticks == 0:
+        if inventory.state[ik.I_JUMP_TICKS] == 0:
             w[_SLOW_UK_S] += (rate - w[_SLOW_UK_S]) // _SLOW_SAMPLES
 
     def expansion_ul_k(self, segment, temp_mc):

@@ -8,7 +8,7 @@ from tcs import coolant_tables
 from tcs import inventory_kernel as ik
 from tcs import neighbours_kernel as nk
 from tcs.carry_kernel import temperatures
-from tcs.inventory_kernel import I_BEST_MC, I_DUE, I_INVENTORY_UL, I_NEAR, I_NEAR_MC, I_PROFILE_Q20, I_STARTED, account
+from tcs.inventory_kernel import I_BEST_MC, I_DUE, I_INVENTORY_UL, I_JUMP_TICKS, I_NEAR, I_NEAR_MC, I_PROFILE_Q20, I_STARTED, account
 from tcs.neighbours_kernel import follow
 from tcs.tables import (
     P_COOLANT,
@@ -63,15 +63,12 @@ _T_BAY = const(14)
 
 
 class Inventory:
-    """.inventory_ul (UNKNOWN unless .status is ik.S_OK), .gas_ul, .sensitivity_ul_kpa; .state as laid out in the kernel; .jump_ticks: not 0
-    while all temperatures may be bent by a jump of the supply, or of its channel.
-    """
+    """.inventory_ul (UNKNOWN unless .status is ik.S_OK), .gas_ul, .sensitivity_ul_kpa; .state as laid out in the kernel."""
 
     def __init__(self, params):
         self.state = array("i", bytes(4 * ik.I_SIZE))
         self.status = ik.S_NO_PRESSURE
         self.inventory_ul = UNKNOWN
-        self.jump_ticks = 0
         self._jump_ticks = _JUMP_MS // params[P_TICK_MS]
         self._cfg = _config(params)
         self._neighbours = array("i", bytes(4 * nk.N_SIZE))
@@ -96,9 +93,9 @@ class Inventory:
         if jump_ul:
             # Every value has just moved, or seems to have: whichever it was, the leads take minutes to forget it.
             self.disturb(min(_UNREST_MAX_UL, jump_ul))
-            self.jump_ticks = self._jump_ticks
-        elif self.jump_ticks:
-            self.jump_ticks -= 1
+            state[I_JUMP_TICKS] = self._jump_ticks
+        elif state[I_JUMP_TICKS]:
+            state[I_JUMP_TICKS] -= 1
         if state[I_DUE] == 0 and flowing and state[I_STARTED]:
             # Without flow nothing carries what the neighbours know: each stays as it was.
             gas, bay = sensing.value(_T_GAS), sensing.value(_T_BAY)

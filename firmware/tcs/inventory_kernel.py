@@ -63,7 +63,8 @@ I_GAS_SHOWN_UL = const(85)  # what the gas's temperature, its own or the one tha
 I_KEPT_MC = const(86)  # x6: added to a line's temperature, it goes on as the inventory does when its sensor comes back at another level
 I_SHOWN_MC = const(92)  # x6: what the inventory rests on; the return's is that of line and compensator together
 I_EXCLUDED = const(98)  # in: not 0 while a compensator's sensor is voted out
-I_SIZE = const(99)
+I_JUMP_TICKS = const(99)  # not 0 while all temperatures may be bent by a jump of the supply, or of its channel
+I_SIZE = const(100)
 
 # status
 S_OK = const(0)

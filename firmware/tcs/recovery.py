@@ -206,7 +206,7 @@ class Recovery:
             w[_LOW_UL] += (inventory.inventory_ul - w[_LOW_UL]) // self._smooth_ticks
         x[tr.IN_INVENTORY_UL] = w[_LOW_UL]
         x[tr.IN_RATE_UL_S] = w[_ALARM_UL_S]
-        x[tr.IN_IS_BENT] = inventory.jump_ticks
+        x[tr.IN_IS_BENT] = inventory.state[ik.I_JUMP_TICKS]
         behind = segments(sensing.state, inventory.state, valves.position, valves.assumed, valves.failed, x)
         i = 0
         while behind:
