@@ -116,7 +116,8 @@ class Rp2Board:
         if self._driven < 0:
             self._driven = 0
             self._exchange(0)  # shifted, not latched: it only reads
-        count = self._uart.readinto(self.rx) or 0
+        # Reading waits for one more character than there is, 0.3 ms: not where there is none.
+        count = self._uart.readinto(self.rx) or 0 if self._uart.any() else 0
         if self._usb is not None:
             count = self._usb.read(self.rx, count)
         self.rx_count = count

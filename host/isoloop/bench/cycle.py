@@ -25,11 +25,15 @@ COMMAND = "isoloop bench cycle"
 TICKS = 40
 LEAK_TICK = 20
 FULL_TICKS = 300
+BOARD_TICKS = 60
+_STARTED = 20
+"""Of those: what a start does once is done, the first telemetry told."""
+_MIDDLE = (BOARD_TICKS - _STARTED) // 2
 _PUMP = 1 << 14
 _ROW_BYTES = 34
 _LIMIT_S = 120.0
-_CONVERTER_CYCLES = 256 * 2 * CLOCK_HZ // 1_000_000
-"""Of a tick's sampling: 256 conversions of 2 us each, which are polled."""
+_CONVERTER_CYCLES = (256 * 2 + 16 * 5) * CLOCK_HZ // 1_000_000
+"""Of a tick's sampling: 256 conversions of 2 us each, which are polled, and 5 us for the multiplexer to settle on each channel."""
 
 _SNIPPET = """
 import gc
@@ -309,11 +313,11 @@ def _board_rows(uf2: Path, scenario: Scenario) -> list[dict[str, Any]]:
     try:
         target.start(_memory(scenario, plant), 0)
         powered_s = target.chip.time_s - target.boot_s
-        for tick in range(14):
+        for tick in range(BOARD_TICKS):
             before = target.chip.cycles
             answer = target.tick(plant.counts, plant.fresh, plant.switches, tick)
             cycles.append(target.chip.cycles - before)
-            # Before its first conversion the firmware sleeps, the last millisecond of it awake.
+            # Before its first conversion the firmware sleeps, the last of it awake.
             work.append(target.chip.cycles - target.sampled_at_cycles - _CONVERTER_CYCLES)
             plant.step(answer.drive_word)
             reports = link.feed(answer.downlink)
@@ -327,11 +331,11 @@ def _board_rows(uf2: Path, scenario: Scenario) -> list[dict[str, Any]]:
         target.close()
     return [
         _row("full tick, worst case", max(work[1:]), "cycles", f"<= {TICK_MAX_CYCLES}", TICK_MAX_CYCLES),
-        _row("full tick, quiet, median", sorted(work[1:9])[4], "cycles", "", None),
-        _row("the same with its waiting", sorted(cycles[1:9])[4], "cycles", "", None),
-        _row("of it polling the converter", _CONVERTER_CYCLES, "cycles", "", None),
+        _row("full tick, quiet, median", sorted(work[_STARTED:])[_MIDDLE], "cycles", f"<= {TICK_MAX_CYCLES}", TICK_MAX_CYCLES),
+        _row("the same with its waiting", sorted(cycles[_STARTED:])[_MIDDLE], "cycles", "", None),
+        _row("of it waiting for the converter", _CONVERTER_CYCLES, "cycles", "", None),
         _row("boot to first sample", target.boot_s, "s", f"<= {BOOT_MAX_S:g}", BOOT_MAX_S),
         _row("boot to first telemetry, to the tick", telemetry_s, "s", f"<= {TELEMETRY_MAX_S:g}", TELEMETRY_MAX_S),
-        _row("allocation faults, 14 ticks", faults, "ticks", "<= 0", 0),
+        _row(f"allocation faults, {BOARD_TICKS} ticks", faults, "ticks", "<= 0", 0),
         {**_row("free heap after start", free_heap, "B", f">= {FREE_HEAP_MIN_BYTES}", None), "ok": free_heap >= FREE_HEAP_MIN_BYTES},
     ]
