@@ -9,7 +9,7 @@ from tcs import inventory_kernel as ik
 from tcs import leak_rate_kernel as lk
 from tcs.carry_kernel import sample
 from tcs.detector_bank import BASE_MS, BLOCKS, configure
-from tcs.detector_kernel import D_BASE_TICKS, UNKNOWN, accumulate, detect
+from tcs.detector_kernel import D_BASE_TICKS, D_PERMILLE, STAGES, UNKNOWN, accumulate, detect
 from tcs.history import History
 from tcs.inventory_kernel import I_COARSE, I_SENSITIVITY_UL_KPA, I_STOPS, I_UNREST_UL, I_WIDE_UL
 from tcs.pressure_kernel import V_CHOSEN, V_SPREAD_Q8
@@ -33,6 +33,7 @@ from tcs.tables import (
 RAMP_STAGE = dk.STAGES  # number of the ramp fit where a stage is named
 _RAMP_LAST = const(64)  # base samples: beyond 6.4 s the bank is as quick
 _GATE_STAGES = const(4)
+_PERMILLE_MAX = const(65534)
 _FLOOR_UL = const(500)
 _NOISE_MAX_UL = const(20000)  # two squares of it stay within 30 bits
 _LINES_NOISE_MK = const(66)  # tenths
@@ -111,7 +112,7 @@ class Detector:
 
     def statistic_permille(self, stage):
         """A stage's statistic as permille of its threshold."""
-        return min(65534, self.state[dk.D_PERMILLE + stage])
+        return min(_PERMILLE_MAX, self.state[dk.D_PERMILLE + stage])
 
     def reference_ul(self):
         """Inventory before the excursion of the stage that called the leak; for a call by the fit, of the quickest."""
@@ -208,15 +209,16 @@ class Detector:
         stage = 0
         state = self.state
         unrest_ul = inventory.unrest_ul() - dk.QUICK_UNREST_UL
-        while self.top_permille >= 1000 and stage < dk.STAGES:
-            at = dk.D_STAGE + stage * dk.S_STRIDE
-            # A slow stage's may be minutes old: what has begun since counts too.
-            threshold = max(state[at + dk.S_THRESHOLD_UL], unrest_ul)
-            if threshold > 0 and state[at + dk.S_EXCESS_UL] >= threshold:
-                if self._stands(stage, threshold, sensing, inventory) and self._is_borne_out(stage, sensing):
-                    self._call(stage, min(0xFFFFFF, state[at + dk.S_BLOCKS] * BLOCKS[stage]), at, tick)
-                    return ST_VERDICT_LEAK
-                self.is_single_channel = True
+        while self.top_permille >= 1000 and stage < STAGES:
+            if state[D_PERMILLE + stage] >= 1000:
+                at = dk.D_STAGE + stage * dk.S_STRIDE
+                # A slow stage's may be minutes old: what has begun since counts too.
+                threshold = max(state[at + dk.S_THRESHOLD_UL], unrest_ul)
+                if threshold > 0 and state[at + dk.S_EXCESS_UL] >= threshold:
+                    if self._stands(stage, threshold, sensing, inventory) and self._is_borne_out(stage, sensing):
+                        self._call(stage, min(0xFFFFFF, state[at + dk.S_BLOCKS] * BLOCKS[stage]), at, tick)
+                        return ST_VERDICT_LEAK
+                    self.is_single_channel = True
             stage += 1
         return self._judge_ramp(verdict, sensing, inventory, tick)
 
@@ -242,10 +244,14 @@ class Detector:
     def _gate(self, level):
         """The stage that asks for the fit of a level: the largest of its four beyond the gate, or -1."""
         stage = -1
+        state = self.state
         gate = self._ramp_gate_permille
         i = 2 * level
-        while i < 2 * level + _GATE_STAGES:
-            permille = self.statistic_permille(i)
+        last = i + _GATE_STAGES
+        while i < last:
+            permille = state[D_PERMILLE + i]
+            if permille > _PERMILLE_MAX:
+                permille = _PERMILLE_MAX
             if permille >= gate:
                 gate = permille
                 stage = i
