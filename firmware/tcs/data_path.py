@@ -47,7 +47,9 @@ class DataPath:
         self._last_frozen = frozen
         if self.state == FROZEN:
             if frozen == 0:
-                self.state = TRUSTED
+                # The channels come back one after another: until all have, temperatures of before stand beside pressures of now.
+                self.state = RETURNED
+                self._since_tick = tick
             return -1
         if frozen >= _FROZEN_TICKS and self.state == TRUSTED:
             return self._enter(FROZEN, ST_DATA_PATH_FROZEN, tick)

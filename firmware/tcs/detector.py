@@ -38,6 +38,7 @@ _FLOOR_UL = const(500)
 _NOISE_MAX_UL = const(20000)  # two squares of it stay within 30 bits
 _LINES_NOISE_MK = const(66)  # tenths
 _GAP_UL_S = const(100)
+_BLOCKS_MAX = const(1000000)
 _GAP_MAX_UL = const(20000)
 _SETTLE = const(250)  # first samples: the gas's and the temperatures' filters are still on their way
 _SETTLE_UL = const(15000)
@@ -195,8 +196,16 @@ class Detector:
             self.history.restart()
 
     def _close_gap(self, inventory):
-        # The references stand, so that a loss during the gap is seen; what compensation may have drifted by meanwhile is unrest.
-        drift_ul = min(_GAP_MAX_UL, self._gap_ticks // (self._ticks_per_base * 10) * _GAP_UL_S)
+        # The references stand, so that a loss during the gap is seen. Its time counts: a slope that is allowed was allowed meanwhile, and
+        # what compensation may have drifted by is unrest.
+        samples = self._gap_ticks // self._ticks_per_base
+        state = self.state
+        stage = 0
+        while stage < STAGES:
+            at = dk.D_STAGE + stage * dk.S_STRIDE + dk.S_BLOCKS
+            state[at] = min(_BLOCKS_MAX, state[at] + samples // BLOCKS[stage])
+            stage += 1
+        drift_ul = min(_GAP_MAX_UL, samples // 10 * _GAP_UL_S)
         if drift_ul > inventory.state[ik.I_UNREST_UL]:
             inventory.state[ik.I_UNREST_UL] = drift_ul
         self.history.restart()

@@ -58,6 +58,7 @@ _HELD_PERCENT = const(60)
 _ODD_HEAD_PA = const(20000)  # a sensor that stands this far from what flow explains, in service, is not believed
 _ODD_LOOKS = const(5)
 _AT_CABIN_PA = const(5000)
+_BENT_MS = const(180000)  # of a round: so long a supply that jumps holds up the trials
 _TIGHT_UL_S = const(700)
 _DRIFT_UL_S = const(1500)
 
@@ -98,6 +99,7 @@ class Localisation:
         self._lag_ticks = _LAG_MS // tick_ms
         self._blind_ticks = _BLIND_MS // tick_ms
         self._again_ticks = _AGAIN_MS // tick_ms
+        self._bent_ticks = _BENT_MS // tick_ms
         self.trial = Trial(params, stiffness_ul_mpa)
         self.findings = Findings(params, self.trial)
         self.reopening = Reopening(params)
@@ -176,6 +178,8 @@ class Localisation:
     def step(self, x, tick):
         """One tick of inputs -> tr.A_*."""
         self.findings.outcome = O_NONE
+        if tick - self.words[_ROUND_TICK] >= self._bent_ticks:
+            x[tr.IN_IS_BENT] = 0
         self._remember(x)
         state = self.words[_STATE]
         if state == ST_LOCALISATION_IDLE or state == ST_LOCALISATION_ENDED or state == ST_LOCALISATION_HALTED:
@@ -264,6 +268,8 @@ class Localisation:
         return tr.A_NONE
 
     def _choose(self, x, tick):
+        if x[tr.IN_IS_BENT]:
+            return tr.A_NONE  # what a trial would say, it would say by temperatures that are not so
         findings = self.findings
         suspects = findings.mask(ST_SEGMENT_STATE_SUSPECT)
         shut = suspects & x[tr.IN_SHUT] & ~findings.found & ~findings.waiting

@@ -84,6 +84,7 @@ class Recovery:
 
     segment = word(_SEGMENT)
     is_tight = word(_IS_TIGHT)
+    is_begun = word(_IS_BEGUN)  # localisation works, or has worked, on the isolation in force
     lost_before_ul = word(_LOST_BEFORE_UL)  # in the rounds before this one
 
     def __init__(self, params, valves, isolation, events, has_cabin=True):

@@ -129,8 +129,12 @@ class Reopening:
         excess_ul_s = w[_END_UL_S] - w[_DRAIN_UL_S]
         if not w[_IS_LONG] or excess_ul_s < max(_DRIFT_UL_S, w[_ALARM_UL_S] // 8):
             return DONE
+        if excess_ul_s >= max(_SURE_UL_S, w[_ALARM_UL_S] // 2):
+            return RELAPSE
+        if w[_DRAIN_UL_S] >= _DRIFT_UL_S:
+            return DONE  # what goes on without it may change by as much
         w[_LOOKED] += 1
-        if w[_LOOKED] >= _LOOKS or excess_ul_s >= max(_SURE_UL_S, w[_ALARM_UL_S] // 2):
+        if w[_LOOKED] >= _LOOKS:
             return RELAPSE
         w[_SINCE_TICK] = tick
         w[_RATE_BASE_UL] = inventory_ul

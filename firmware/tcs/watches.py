@@ -274,7 +274,8 @@ class Watches:
             app.events.emit(EV_DIAGNOSIS, cause.cause, cause.confidence_percent, cause.evidence, segment)
         self._remember_loss()
         if self.known_ul_s > 0 and app.isolation.commanded and not is_busy and self._rounds < _ROUNDS:
-            if app.detector.verdict == ST_VERDICT_LEAK and state == ST_LOCALISATION_ENDED:
+            # One that has just been commanded finds localisation as the round before left it.
+            if app.detector.verdict == ST_VERDICT_LEAK and state == ST_LOCALISATION_ENDED and recovery.is_begun:
                 self._rounds += 1
                 recovery.watch_again()
                 app.detector.rearm()

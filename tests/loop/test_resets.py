@@ -37,11 +37,11 @@ def leak(at_s: float, hole_mm: float, segment: str = "rad2") -> str:
     return event(at_s, "leak", segment=segment, hole_mm=hole_mm)
 
 
-def assert_never_open_again(run: Path, after_s: float) -> None:
+def assert_never_open_again(run: Path, after_s: float, segment: str = "rad2") -> None:
     """Both valves of the holed segment are never open at once again, beyond the crack of a trial."""
     shut = False
     for row in rows(run, "truth.csv"):
-        opening = min(float(row["valve_rad2_in_ratio"]), float(row["valve_rad2_out_ratio"]))
+        opening = min(float(row[f"valve_{segment}_in_ratio"]), float(row[f"valve_{segment}_out_ratio"]))
         shut = shut or (float(row["t_s"]) > after_s and opening <= 0.0)
         assert not shut or opening <= TRIAL_RATIO, row["t_s"]
     assert shut
@@ -137,3 +137,20 @@ def test_conviction_by_elimination_is_no_surer_after_a_reset(tmp_path: Path) -> 
     said = "cause=coolant_leak_outside confidence_percent=70 evidence=1 segment=rad2"
     assert diagnoses(events, 180.0)[0] == said
     assert "confidence_percent=70" in diagnoses(events, 211.0)[0]
+
+
+@pytest.mark.req("REQ-LOC-005")
+@pytest.mark.parametrize(
+    ("rate_ml_s", "reset_s", "leak_s", "segment", "hole_mm"), [(0.5, 500.0, 530.0, "rad1", 0.4), (3.0, 300.0, 310.0, "rad2", 0.8)]
+)
+def test_leak_behind_a_gas_loss_and_a_reset_is_isolated_to_its_end(
+    rate_ml_s: float, reset_s: float, leak_s: float, segment: str, hole_mm: float, tmp_path: Path
+) -> None:
+    # The round before the reset must not be taken for this one's: the isolation was cancelled with its valves half-way.
+    text = event(60.0, "gas", rate_ml_s=rate_ml_s) + event(reset_s, "power", mode="brownout", off_s=1.0) + leak(leak_s, hole_mm, segment)
+    _, events = flown(text, tmp_path, duration_s=leak_s + 120.0)
+    commanded = [t_s for t_s, name, _ in events if name == "ISOLATION_COMMANDED" and t_s > reset_s]
+    assert len(commanded) == 1
+    assert next(t_s for t_s, name, _ in events if name == "ISOLATION_COMPLETE" and t_s > reset_s) - commanded[0] < 12.0
+    assert next(fields for _, name, fields in events if name == "SEGMENT_CONVICTED").startswith(f"segment={segment}")
+    assert_never_open_again(tmp_path / "run", leak_s, segment)
