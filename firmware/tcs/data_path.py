@@ -51,7 +51,7 @@ class DataPath:
                 self.state = RETURNED
                 self._since_tick = tick
             return -1
-        if frozen >= _FROZEN_TICKS and self.state == TRUSTED:
+        if frozen >= _FROZEN_TICKS and (self.state == TRUSTED or self.state == RETURNED):
             return self._enter(FROZEN, ST_DATA_PATH_FROZEN, tick)
         if sensing.coherent() >= _COHERENT_CHANNELS and not was_frozen:
             if self.state == JUMPED:

@@ -40,6 +40,15 @@ def test_frozen_path_that_comes_back_calls_no_leak(seed: int, at_s: float, durat
 
 
 @pytest.mark.req("REQ-SAF-009")
+@pytest.mark.parametrize(("again_s", "duration_s"), [(162.0, 7.5), (163.0, 6.5), (164.0, 5.8)])
+def test_path_that_stops_again_in_its_dwell_begins_it_anew(again_s: float, duration_s: float, tmp_path: Path) -> None:
+    summary, events = flown(frozen(100.0, 60.0) + frozen(again_s, duration_s), tmp_path, 29, 240.0)
+    assert [name for _, name in events].count("DATA_PATH_FAULT") == 2
+    assert "LEAK_ALARM" not in [name for _, name in events]
+    assert summary["false_isolations"] == 0
+
+
+@pytest.mark.req("REQ-SAF-009")
 @pytest.mark.parametrize("hole_mm", [0.3, 0.8, 3.0])
 def test_leak_behind_a_frozen_path_is_called_once_it_is_trusted_again(hole_mm: float, tmp_path: Path) -> None:
     text = frozen(100.0, 20.0) + event(110.0, "leak", segment="rad2", hole_mm=hole_mm)
