@@ -37,7 +37,8 @@ O_REOPENED = const(5)
 O_ENDED = const(6)
 O_HALTED = const(7)
 
-NO_LOSS_UL_S = const(3000)  # twice the drift that a changed flow may feign
+DRIFT_UL_S = const(1500)  # what a loop whose flow has just changed may seem to lose
+NO_LOSS_UL_S = const(3000)  # twice that
 VIOLENT_UL_S = const(20000)
 
 _TRIALS = const(5)

@@ -12,7 +12,19 @@ from micropython import const
 from tcs import reopening as ro
 from tcs import trial as tr
 from tcs import weighing as we
-from tcs.findings import NO_LOSS_UL_S, O_ENDED, O_HALTED, O_NONE, O_REOPENED, O_TRIAL, SEGMENTS, VIOLENT_UL_S, Findings, lowest
+from tcs.findings import (
+    DRIFT_UL_S,
+    NO_LOSS_UL_S,
+    O_ENDED,
+    O_HALTED,
+    O_NONE,
+    O_REOPENED,
+    O_TRIAL,
+    SEGMENTS,
+    VIOLENT_UL_S,
+    Findings,
+    lowest,
+)
 from tcs.reopening import Reopening
 from tcs.sensing_kernel import UNKNOWN
 from tcs.tables import (
@@ -60,7 +72,6 @@ _ODD_LOOKS = const(5)
 _AT_CABIN_PA = const(5000)
 _BENT_MS = const(180000)  # of a round: so long a supply that jumps holds up the trials
 _TIGHT_UL_S = const(700)
-_DRIFT_UL_S = const(1500)
 
 # places in .words
 _STATE = const(0)
@@ -360,7 +371,7 @@ class Localisation:
         if not findings.new_convicted() or alarm_ul_s < NO_LOSS_UL_S:
             return False
         convicted_ul_s = findings.convicted_ul_s
-        return rate_ul_s <= _TIGHT_UL_S or (convicted_ul_s * 5 >= alarm_ul_s * 2 and rate_ul_s <= min(_DRIFT_UL_S, alarm_ul_s // 3))
+        return rate_ul_s <= _TIGHT_UL_S or (convicted_ul_s * 5 >= alarm_ul_s * 2 and rate_ul_s <= min(DRIFT_UL_S, alarm_ul_s // 3))
 
     def _weigh(self, x, tick):
         outcome = self.weighing.step(x, tick)

@@ -8,6 +8,7 @@ from array import array
 from micropython import const
 
 from tcs import trial as tr
+from tcs.findings import DRIFT_UL_S, NO_LOSS_UL_S
 from tcs.sensing_kernel import UNKNOWN
 from tcs.tables import P_TICK_MS, P_WATCH_EXCESS_ML, P_WATCH_MS, ST_LOCALISATION_OPENING, ST_LOCALISATION_WATCHING
 from tcs.words import word
@@ -21,10 +22,8 @@ BLIND = const(4)
 
 _BLIND_MS = const(60000)
 _FILL_MS = const(2000)  # of the watch: it fills, and is not judged by its rate
-_SURE_UL_S = const(3000)  # twice the drift that a changed flow may feign
 _OPEN_PERCENT = const(90)
 _LONG = const(4)  # a segment cleared on weak grounds is watched this much longer
-_DRIFT_UL_S = const(1500)
 _LOOKS = const(4)  # and looked at again as long as it takes more than a drift: that fades, a hole does not
 
 # places in .words
@@ -127,11 +126,11 @@ class Reopening:
         w[_END_UL_S] = lost_ul * 100 // max(1, (tick - w[_RATE_TICK]) * self._tick_ms // 10)
         # Mixing feigns a few mL/s for a while: where the trapped pressure has shown that it holds, only the volume counts.
         excess_ul_s = w[_END_UL_S] - w[_DRAIN_UL_S]
-        if not w[_IS_LONG] or excess_ul_s < max(_DRIFT_UL_S, w[_ALARM_UL_S] // 8):
+        if not w[_IS_LONG] or excess_ul_s < max(DRIFT_UL_S, w[_ALARM_UL_S] // 8):
             return DONE
-        if excess_ul_s >= max(_SURE_UL_S, w[_ALARM_UL_S] // 2):
+        if excess_ul_s >= max(NO_LOSS_UL_S, w[_ALARM_UL_S] // 2):
             return RELAPSE
-        if w[_DRAIN_UL_S] >= _DRIFT_UL_S:
+        if w[_DRAIN_UL_S] >= DRIFT_UL_S:
             return DONE  # what goes on without it may change by as much
         w[_LOOKED] += 1
         if w[_LOOKED] >= _LOOKS:
