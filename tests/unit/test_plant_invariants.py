@@ -129,7 +129,7 @@ def test_plant_flies_without_a_cache_folder(tmp_path: Path) -> None:
     """A read-only home must cost compile time only."""
     blocked = tmp_path / "file"
     blocked.write_text("")
-    code = "from isoloop.plant.jit import entry\nf = entry(lambda x: x + 1)\nassert f(1) == 2\nprint('flew')"
+    code = "from isoloop.jit import entry\nf = entry(lambda x: x + 1)\nassert f(1) == 2\nprint('flew')"
     env = {**os.environ, "HOME": str(blocked), "XDG_CACHE_HOME": str(blocked), "NUMBA_CACHE_DIR": ""}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=100, check=False)
     assert done.stdout == "flew\n", done.stderr

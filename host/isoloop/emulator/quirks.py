@@ -5,15 +5,18 @@ Private API, so the version is pinned in the `pico` extra, and `check_version()`
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 from rp2040py.peripherals.ssi import CMD_BLOCK_ERASE, CMD_PAGE_PROGRAM, CMD_READ_STATUS_1, CMD_SECTOR_ERASE, RPSSI
 from rp2040py.peripherals.uart import RPUART, TXFE, UARTDR, UARTTXINTR
 from rp2040py.sio import RPSIO
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
+from isoloop.emulator import thumb
 from isoloop.emulator.errors import EmulatorError
 from isoloop.targets.nor import ERASE_MS, PAGE_SIZE
 
@@ -27,6 +30,10 @@ _TX_FULL = 1 << 5
 _TX_BUSY = 1 << 3
 _FIFO_BYTES = 32
 _BITS_PER_BYTE = 10
+_DIVIDER = 0x60
+_DIVIDER_END = 0x7C
+_OPERANDS = 4
+_READY = 1
 
 RP2040PY_VERSION = "0.3.6"
 
@@ -57,16 +64,37 @@ class _Uart(RPUART):
 
 
 class _Sio(RPSIO):
-    """The hardware divider without its double charge.
+    """The hardware divider in whole numbers, without its double charge, where the compiled processor finds it.
 
     The original adds 8 cycles to the count, not to the clock, at each operand written: 16 a division. On silicon the divider runs beside
-    the core and the code waits by executing instructions, which are counted already.
+    the core and the code waits by executing instructions, which are counted already. It also divides floating-point numbers, which
+    are not exact, and answers 0 as divisor by the unsigned dividend alone.
     """
 
-    def update_hardware_divider(self, signed: bool) -> None:
-        cycles = self.rp2040.core.cycles
-        super().update_hardware_divider(signed)
-        self.rp2040.core.cycles = cycles
+    divider: array[int]
+    """Operands, results and status: see `thumb`."""
+
+    def read_uint32(self, offset: int) -> int | float:
+        if not _DIVIDER <= offset < _DIVIDER_END:
+            return super().read_uint32(offset)
+        register = (offset - _DIVIDER) >> 2
+        if register < _OPERANDS:
+            return self.divider[register & 1]
+        value = self.divider[register - 2]
+        if register - 2 == thumb.QUOTIENT:
+            self.divider[thumb.CSR] &= _READY
+        return value
+
+    def write_uint32(self, offset: int, value: int) -> None:
+        register = (offset - _DIVIDER) >> 2
+        if not 0 <= register < _OPERANDS + 2:
+            super().write_uint32(offset, value)
+        elif register < _OPERANDS:
+            self.divider[register & 1] = value & 0xFFFFFFFF
+            thumb.divide(np.frombuffer(self.divider, np.int64), register >= 2)
+        else:
+            self.divider[register - 2] = value & 0xFFFFFFFF
+            self.divider[thumb.CSR] = 3
 
 
 class _Flash(RPSSI):
@@ -171,6 +199,7 @@ def apply(mcu: Any) -> None:
         # The bus holds these objects already, so they change class in place.
         uart.__class__ = _Uart
     mcu.sio.__class__ = _Sio
+    mcu.sio.divider = array("q", [0, 1, 0, 0, 0])
     mcu.ssi.__class__ = _Flash
     mcu.clk_peri = CLK_PERI_HZ
     mcu.usb_ctrl.read_delay_microseconds = USB_READ_DELAY_US

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from isoloop.jit import part
+
 from . import layout as L
-from .jit import part
 
 PUMP_BIT = 1 << 14
 ENABLE_BIT = 1 << 15

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from isoloop.jit import part
+
 from . import layout as L
 from .holes import GAMMA, WET_RATIO, air_kpa_ml_s, hole_area_mm2, orifice_ml_s
-from .jit import part
 from .liquid import density_g_ml, mean_degc, vapour_kpa
 from .trapped import REFERENCE_KPA
 

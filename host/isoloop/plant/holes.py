@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from isoloop.jit import part
+
 from . import layout as L
-from .jit import part
 
 DISCHARGE = 0.62  # of a sharp-edged hole
 WET_RATIO = 0.1  # below this liquid fraction a hole passes more and more vapour instead of liquid (ours)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from isoloop.jit import entry
+
 from . import layout as L
 from .actuators import drive
 from .compensator import compensate, exchange, room_ml
-from .jit import entry
 from .network import flow
 from .sensors import measure
 from .thermal import heat

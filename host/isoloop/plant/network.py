@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from isoloop.jit import part
+
 from . import layout as L
 from .holes import DISCHARGE, WET_RATIO, hole_area_mm2
-from .jit import part
 from .liquid import density_g_ml, mean_degc, vapour_kpa
 from .trapped import REFERENCE_KPA, hold
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from isoloop.jit import part
+
 from . import layout as L
-from .jit import part
 
 V_REF_NOISE_COUNTS = 2.0  # of the converter on a quiet input, 16 conversions (ours)
 TEMPERATURE_NOISE_K = 0.005  # ours

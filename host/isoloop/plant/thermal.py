@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from isoloop.jit import part
+
 from . import layout as L
-from .jit import part
 
 
 @part

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from isoloop.jit import part
+
 from . import layout as L
 from .holes import DISCHARGE, WET_RATIO
-from .jit import part
 
 REFERENCE_KPA = 100.0  # the tables' density is taken to hold here
 SUBSTEP_S = 0.01  # of a trapped segment with a hole: 0.8 mm takes its pressure in a few tenths of a second
