@@ -11,12 +11,12 @@ from tcs.carry_kernel import flows
 from tcs.crew import Crew
 from tcs.data_path import TRUSTED, DataPath
 from tcs.detector import Detector
-from tcs.diagnosis import Diagnosis
+from tcs.diagnosis import ALARMS, Diagnosis
 from tcs.events import Events
 from tcs.ground import Ground
 from tcs.housekeeping import Housekeeping
 from tcs.inventory import Inventory
-from tcs.isolation import Isolation
+from tcs.isolation import PUMP_ON, STATE, Isolation
 from tcs.leak_rate import LeakRate
 from tcs.link import Link, budget_bytes
 from tcs.memory import Memory
@@ -160,6 +160,7 @@ class App:
         sensing = self.sensing
         inventory = self.inventory
         isolation = self.isolation
+        held = isolation.words  # a property of it costs a call
         diagnosis = self.diagnosis
         valves = self.valves
         self.events.tick = tick
@@ -174,7 +175,7 @@ class App:
         if trusted and diagnosis.is_watching:
             diagnosis.watch_channels(sensing)
         flowing = 0
-        if isolation.pump_on and connected:
+        if held[PUMP_ON] and connected:
             params = self.params
             was = inventory.state[ik.I_PROFILE_Q20]
             flowing = flows(sensing.reference, sensing.p_comp_pa, params[P_HEAD_PUMP_PA], params[P_HEAD_RAD_PA], was)
@@ -194,10 +195,10 @@ class App:
             if recovery.step(sensing, inventory, self.leak_rate.rate_ul_s, tick):
                 self._arm_again()
         self.safe_state.step()
-        if board.switches != valves.rest_switches or isolation.pump_on != self._pump_was_on:
+        if board.switches != valves.rest_switches or held[PUMP_ON] != self._pump_was_on:
             self._drive(tick)
         diagnosis.judge()
-        self.black_box.step(self.drive_word, verdict, isolation.state, diagnosis.alarms, tick)
+        self.black_box.step(self.drive_word, verdict, held[STATE], diagnosis.words[ALARMS], tick)
         self._report(verdict, tick)
 
     def wake(self):

@@ -30,7 +30,7 @@ PRIORITY = (
     ST_LEAK_CLASS_FLOW_LOSS,
     ST_LEAK_CLASS_SENSOR_FAULT,
 )
-_ALARMS = const(0)  # places in .words
+ALARMS = const(0)  # places in .words
 _WITHDRAWN = const(1)
 _SIZE = const(2)
 _START_MS = const(5000)
@@ -43,7 +43,7 @@ class Diagnosis:
     .withdrawn: mask of alarms whose cause has been found to be another one: they stay latched and do not speak.
     """
 
-    alarms = word(_ALARMS)
+    alarms = word(ALARMS)
     withdrawn = word(_WITHDRAWN)
 
     def __init__(self, params):
@@ -62,14 +62,14 @@ class Diagnosis:
     def latch(self, leak_class):
         """Raise an alarm; True when it is new. One whose monitor is disabled is not raised."""
         bit = 1 << leak_class
-        if self.words[_ALARMS] & bit or not is_enabled(self._params, leak_class):
+        if self.words[ALARMS] & bit or not is_enabled(self._params, leak_class):
             return False
-        self.words[_ALARMS] |= bit
+        self.words[ALARMS] |= bit
         return True
 
     def rearm(self):
         """The ground clears every alarm."""
-        self.words[_ALARMS] = 0
+        self.words[ALARMS] = 0
         self.words[_WITHDRAWN] = 0
         channel = 0
         while channel < sk.CHANNELS:
@@ -101,7 +101,8 @@ class Diagnosis:
 
     def judge(self):
         """The class that speaks now."""
-        speaking = self.alarms & ~self.withdrawn
+        words = self.words
+        speaking = words[ALARMS] & ~words[_WITHDRAWN]
         if speaking == self._judged:
             return self.leak_class
         self._judged = speaking

@@ -14,6 +14,7 @@ from tcs.cause import E_GOES_ON, E_NONE_CONVICTED, Cause
 from tcs.findings import O_CONVICTED
 from tcs.flow_watch import FlowWatch
 from tcs.gas_watch import GasWatch
+from tcs.isolation import PUMP_ON
 from tcs.loss_watch import LossWatch
 from tcs.properties import middle
 from tcs.pump_watch import PumpWatch
@@ -163,7 +164,7 @@ class Watches:
         p_rad = radiators(sensing.state, key & _ALL_SEGMENTS)
         p_pump = sensing.value(_P_PUMP) if trusted else UNKNOWN
         p_comp = sensing.p_comp_pa if trusted else UNKNOWN
-        if pump.step(app.isolation.pump_on, p_pump, p_comp, p_rad, sensing.votes):
+        if pump.step(app.isolation.words[PUMP_ON], p_pump, p_comp, p_rad, sensing.votes):
             app.events.emit(EV_PUMP_FAULT, pump.fault)
             app.diagnosis.latch(ST_LEAK_CLASS_PUMP_FAULT)
         if pump.sensor_disagrees:
@@ -183,7 +184,7 @@ class Watches:
 
     def _configuration(self):
         app = self._app
-        return app.valves.connected() | (8 if app.isolation.pump_on else 0) | app.valves.position[BYPASS] << 4
+        return app.valves.connected() | (8 if app.isolation.words[PUMP_ON] else 0) | app.valves.position[BYPASS] << 4
 
     # ---- cabin
 

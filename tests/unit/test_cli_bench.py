@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from isoloop.bench import pico_pace
 from isoloop.cli import bench
 from isoloop.errors import UsageError
 
@@ -16,6 +17,7 @@ def measures(monkeypatch: pytest.MonkeyPatch, *rows: bench.Row) -> None:
     for name in ("_ms22_ticks", "_nominal_ticks", "_ms22_command"):
         monkeypatch.setattr(bench, name, lambda full: [])
     monkeypatch.setattr(bench, "_nominal_ticks", lambda full: list(rows))
+    monkeypatch.setattr(pico_pace, "measure", lambda full: [])
 
 
 def test_bench_json_is_one_document_with_the_rows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,7 +112,85 @@ int memcmp(const void *one, const void *two, size_t count) {
     return 0;
 }
 
+// Byte by byte too; the boot ROM's memcpy, which takes words, will do wherever the two places are apart.
+void *memmove(void *to, const void *from, size_t count) {
+    if ((uintptr_t)to - (uintptr_t)from >= count && (uintptr_t)from - (uintptr_t)to >= count) {
+        return memcpy(to, from, count);
+    }
+    volatile uint8_t *a = to;
+    const uint8_t *b = from;
+    if ((uintptr_t)to < (uintptr_t)from) {
+        while (count-- > 0) {
+            *a++ = *b++;
+        }
+    } else {
+        while (count-- > 0) {
+            a[count] = b[count];
+        }
+    }
+    return to;
+}
+
 \\g<0>"""
+
+_FRAME = r"^#define VM_MAX_STATE_ON_STACK \(sizeof\(mp_uint_t\) \* 11\)$"
+# A call whose frame is larger than this takes it from the heap, which is searched for it; under the heap lock it is on the stack anyhow.
+_FRAME_ON_STACK = "#define VM_MAX_STATE_ON_STACK (sizeof(mp_uint_t) * 48)"
+
+# Comparing, adding and masking two small integers, here and not three calls away.
+_BINARY_OP = (
+    r"^ {16}ENTRY\(MP_BC_BINARY_OP_MULTI\): \{\n {20}MARK_EXC_IP_SELECTIVE\(\);\n"
+    r" {20}mp_obj_t rhs = POP\(\);\n {20}mp_obj_t lhs = TOP\(\);\n"
+)
+_SMALL_BINARY_OP = """\\g<0>\
+                    #if MICROPY_OBJ_REPR == MICROPY_OBJ_REPR_A
+                    if ((mp_int_t)lhs & (mp_int_t)rhs & 1) {
+                        mp_int_t one = (mp_int_t)lhs, other = (mp_int_t)rhs, found;
+                        switch (ip[-1] - MP_BC_BINARY_OP_MULTI) {
+                            case MP_BINARY_OP_LESS:
+                                SET_TOP(mp_obj_new_bool(one < other));
+                                DISPATCH();
+                            case MP_BINARY_OP_MORE:
+                                SET_TOP(mp_obj_new_bool(one > other));
+                                DISPATCH();
+                            case MP_BINARY_OP_EQUAL:
+                                SET_TOP(mp_obj_new_bool(one == other));
+                                DISPATCH();
+                            case MP_BINARY_OP_LESS_EQUAL:
+                                SET_TOP(mp_obj_new_bool(one <= other));
+                                DISPATCH();
+                            case MP_BINARY_OP_MORE_EQUAL:
+                                SET_TOP(mp_obj_new_bool(one >= other));
+                                DISPATCH();
+                            case MP_BINARY_OP_NOT_EQUAL:
+                                SET_TOP(mp_obj_new_bool(one != other));
+                                DISPATCH();
+                            case MP_BINARY_OP_ADD:
+                            case MP_BINARY_OP_INPLACE_ADD:
+                                if (!__builtin_add_overflow(one, other - 1, &found)) {
+                                    SET_TOP((mp_obj_t)found);
+                                    DISPATCH();
+                                }
+                                break;
+                            case MP_BINARY_OP_SUBTRACT:
+                            case MP_BINARY_OP_INPLACE_SUBTRACT:
+                                if (!__builtin_sub_overflow(one, other - 1, &found)) {
+                                    SET_TOP((mp_obj_t)found);
+                                    DISPATCH();
+                                }
+                                break;
+                            case MP_BINARY_OP_AND:
+                            case MP_BINARY_OP_INPLACE_AND:
+                                SET_TOP((mp_obj_t)(one & other));
+                                DISPATCH();
+                            case MP_BINARY_OP_OR:
+                            case MP_BINARY_OP_INPLACE_OR:
+                                SET_TOP((mp_obj_t)(one | other));
+                                DISPATCH();
+                        }
+                    }
+                    #endif
+"""
 
 PATCHES = (
     Patch(_CMAKE, r"^set\(MICROPY_SSL_MBEDTLS ON\)$", "set(MICROPY_SSL_MBEDTLS OFF)"),
@@ -131,6 +209,8 @@ PATCHES = (
     Patch(_MAP, _LOOK_UP, _QUICK_LOOK_UP),
     Patch(_MAP, _NEXT_PLACE, _NEXT_PLACE_QUICKLY),
     Patch(_MAP, _NOT_THERE, _ROOM),
+    Patch("py/objfun.c", _FRAME, _FRAME_ON_STACK),
+    Patch("py/vm.c", _BINARY_OP, _SMALL_BINARY_OP),
     Patch("ports/rp2/main.c", _MAIN, _COMPARE_WORDS),
     Patch("py/mpconfig.h", r"^#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE \(128\)", "#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE (1024)"),
     Patch(_FREEZER, _WORD_ALIGNED, r"\g<0>\1MP_NATIVE_ARCH_ARMV6M,\n"),
