@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -22,10 +23,13 @@ def rendered(path: Path, tmp_path: Path, fragment: str = "") -> str:
     """The page's document after its script has run."""
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
-        pytest.skip(f"no browser: one of {', '.join(BROWSERS)} is needed to run the page's script")
+        reason = f"no browser: one of {', '.join(BROWSERS)} is needed to run the page's script (apt-get install chromium)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
     done = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1400,2600",
-         "--virtual-time-budget=8000", "--dump-dom", f"{path.as_uri()}{fragment}"],
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={tmp_path / 'profile'}",
+         "--window-size=1400,2600", "--virtual-time-budget=8000", "--dump-dom", f"{path.as_uri()}{fragment}"],
         capture_output=True, text=True, timeout=100, check=True,
     )  # fmt: skip
     return done.stdout
