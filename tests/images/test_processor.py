@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import random
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,8 +64,10 @@ class Pair:
 
 def _state(chip: Chip) -> dict[str, object]:
     core = chip.mcu.core
+    registers = [hex(value) for value in core.registers]
+    registers[15] = hex(core.registers[15] & 0xFFFFFFFE)  # rp2040py keeps an exception vector's lowest bit there until the first branch
     return {
-        "registers": [hex(value) for value in core.registers],
+        "registers": registers,
         "flags": [bool(flag) for flag in (core.n, core.z, core.c, core.v)],
         "cycles": chip.cycles,
         "nanos": chip.mcu.clock.nanos,
@@ -125,6 +132,11 @@ def _by_the_manual(opcode: int, registers: list[int], flags: int) -> tuple[int, 
     return result, result >> 31 << 3 | (result == 0) << 2 | carry << 1 | overflow
 
 
+def _start(chip: Chip, code: list[int], **registers: int) -> None:
+    """Code in SRAM, and what R0..R12 hold."""
+    _set(chip, tuple(code), [registers.get(f"r{i}", 0) for i in range(13)] + [0x20030000, 0, 0], 0)
+
+
 @pytest.fixture(scope="module")
 def pair(pico_uf2: Path) -> Pair:
     return Pair(pico_uf2)
@@ -185,6 +197,138 @@ def test_divider_divides_as_the_datasheet_says(pair: Pair) -> None:
             remainder = a if b == 0 else a - quotient * b
             got = (chip.mcu.core.registers[5], chip.mcu.core.registers[4])
             assert got == (quotient & _ALL, remainder & _ALL), (dividend, divisor, is_signed)
+
+
+@pytest.mark.parametrize("power", [16, 20, 24, 28, 31])
+def test_alarm_comes_after_the_same_instruction_wherever_time_stands(pico_uf2: Path, power: int) -> None:
+    """Sums of times with a fraction are rounded anew at each power of two nanoseconds."""
+    source = random.Random(power)
+    for _ in range(5):
+        pair = Pair(pico_uf2)
+        wait_s, span_s = (2.0**power - source.uniform(1, 500)) / 1e9, source.randint(1, 20) / 1e6
+        for chip in (pair.ours, pair.theirs):
+            _start(chip, [0x3101] * 20 + [0xE7EA])  # adds r1, #1, twenty times, and again
+            chip.mcu.core.waiting = True
+            chip.run_for(wait_s)
+            chip.mcu.core.waiting = False
+            chip.run_for(span_s)
+        ours, theirs = pair.states()
+        assert ours == theirs
+
+
+def test_time_is_the_same_to_its_last_bit(pico_uf2: Path) -> None:
+    """Over a long busy span soon after a wait of a few nanoseconds, which passes many powers of two."""
+    for nanos in (3.3, 13.72, 47.1, 99.9):
+        pair = Pair(pico_uf2)
+        for chip in (pair.ours, pair.theirs):
+            _start(chip, [0x3101, 0xE7FD])
+            chip.mcu.core.waiting = True
+            chip.run_for(nanos / 1e9)
+            chip.mcu.core.waiting = False
+            chip.run_for(0.007)
+        ours, theirs = pair.states()
+        assert ours == theirs
+
+
+def test_interrupt_from_the_keyboard_loses_no_time_and_no_flag(pico_uf2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = Pair(pico_uf2)
+    for chip in (pair.ours, pair.theirs):
+        _start(chip, [0x2800, 0xD104, 0x2801, 0xD002, 0xBF00, 0xE7F9, 0xE7FE, 0x2701, 0xE7FE])  # branches that cannot be taken set r7
+    processor = pair.ours._run.__self__  # type: ignore[union-attr]
+    execute = processor._execute
+    calls = itertools.count(1)
+
+    def interrupted(*arguments: object) -> None:
+        execute(*arguments)
+        if next(calls) % 20 == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(processor, "_execute", interrupted)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            pair.ours.run_for(1.0)
+    pair.theirs.run_for(pair.ours.time_s)
+    ours, theirs = pair.states()
+    assert ours == theirs
+    assert pair.ours.cycles > 1_000_000
+
+
+def test_pio_runs_from_the_instruction_that_starts_it(pico_uf2: Path) -> None:
+    """Its output as the processor reads it back, a cycle after a cycle."""
+    pio = 0x50200000
+    pair = Pair(pico_uf2)
+    for chip in (pair.ours, pair.theirs):
+        write = chip.mcu.write_uint32
+        write(0x40014034, 6)  # GPIO 6 belongs to it
+        for at, value in (
+            (0x48, 0xE081),
+            (0x4C, 0xE001),
+            (0x50, 0xE000),
+            (0xCC, 2 << 12 | 1 << 7),
+            (0xDC, 1 << 26 | 2 << 5),
+            (0xC8, 4 << 16),
+        ):
+            write(pio + at, value)
+        _start(chip, [0x6001, *[0x681C, 0x006D, 0x1964, 0x4625] * 14, 0xE7FE], r0=pio, r1=1, r3=pio + 0x3C)
+        chip.run_for(120 * 8e-9)
+    ours, theirs = pair.states()
+    assert ours == theirs
+
+
+def test_byte_that_came_while_a_pio_ran_is_seen_at_once(pico_uf2: Path) -> None:
+    pio, uart = 0x50200000, 0x40034000
+    pair = Pair(pico_uf2)
+    for chip in (pair.ours, pair.theirs):
+        mcu = chip.mcu
+        mcu.write_uint32(uart + 0x30, 0x301)
+        mcu.write_uint32(pio + 0x48, 0)
+
+        def stop(mcu: Any = mcu) -> None:
+            mcu.uart[0].feed_byte(65)
+            mcu.write_uint32(pio, 0)
+
+        started = mcu.clock.create_alarm(lambda mcu=mcu: mcu.write_uint32(pio, 1))
+        stopped = mcu.clock.create_alarm(stop)
+        # Read the flags, count r1 down, then read them in a loop until the receiver holds something.
+        _start(chip, [0x6984, 0x3901, 0xD1FD, 0x3601, 0x6984, 0x06E4, 0xD4FB, 0x2701, 0xE7FE], r0=uart, r1=15000)
+        started.schedule(16)
+        stopped.schedule(1000)
+        chip.run_for(0.002)
+    ours, theirs = pair.states()
+    assert ours == theirs
+    assert pair.ours.mcu.core.registers[6] == 1
+
+
+def test_run_without_end_ends_when_it_is_told_to(pico_uf2: Path) -> None:
+    chip = Chip(pico_uf2, {})
+    _start(chip, [0xE7FE])
+    chip.mcu.clock.create_alarm(chip.stop).schedule(5000)
+    chip.run_for(math.inf)
+    assert chip.time_s == pytest.approx(5e-6, abs=2e-8)
+
+
+def test_power_cycle_resets_the_divider(pico_uf2: Path) -> None:
+    chip = Chip(pico_uf2, {})
+    chip.mcu.write_uint32(0xD0000060, 77)
+    chip.mcu.write_uint32(0xD0000064, 7)
+    assert chip.mcu.read_uint32(0xD0000070) == 11
+    chip.power_cycle()
+    assert [chip.mcu.read_uint32(0xD0000060 + 4 * i) for i in range(7)] == [0, 1, 0, 1, 0, 0, 1]
+
+
+def test_emulator_without_its_native_part_still_runs(pico_uf2: Path) -> None:
+    code = """if True:
+        import sys, pathlib
+        from isoloop.emulator import Chip
+        chip = Chip(pathlib.Path(sys.argv[1]), {})
+        chip.run_for(1e-6)
+        print(chip.cycles)
+    """
+    env = {**os.environ, "RP2040PY_SKIP_CYTHON": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(pico_uf2)], env=env, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert int(done.stdout) >= 100, done.stderr
 
 
 def test_image_boots_as_under_the_referee(pico_uf2: Path) -> None:

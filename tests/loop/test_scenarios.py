@@ -130,11 +130,9 @@ def test_rate_of_ms22_stands_within_a_third_when_its_segment_has_shut(flown: Any
 
 
 @pytest.mark.long
-@pytest.mark.req("REQ-CLI-007", "REQ-PRF-002")
-def test_day_in_orbit_meets_every_expectation_within_its_wall_time(tmp_path: Path) -> None:
-    summary = fly(load_scenario(DAY), "unix", tmp_path)
-    assert failures(summary) == []
-    assert summary["wall_s"] < 90.0
+@pytest.mark.req("REQ-CLI-007")
+def test_day_in_orbit_meets_every_expectation(tmp_path: Path) -> None:
+    assert failures(fly(load_scenario(DAY), "unix", tmp_path)) == []
 
 
 @pytest.mark.long

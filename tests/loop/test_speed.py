@@ -1,8 +1,9 @@
-"""How fast the closed loop runs, in processor time: what else the machine does says nothing about it."""
+"""How fast the closed loop runs, beside a loop of the same interpreter in the same minute: a machine's own speed says nothing about it."""
 
 from __future__ import annotations
 
 import resource
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,20 @@ import pytest
 
 from isoloop.flight import fly
 from isoloop.schema import load_scenario
+from isoloop.targets.interpreter import find_interpreter
 
-TICKS_PER_S_MIN = 10_000
+TURNS = 4_000_000
+TURNS_A_TICK_MAX = 3400
+"""Measured: 2700 to 2900. A guard against growth; the 10 000 ticks a second that are asked of a machine `isoloop bench emulator` shows."""
+
+_LOOP = """
+def turn(count):
+    x = 0
+    for i in range(count):
+        x = (x + i) & 0xFFFF
+    return x
+turn({})
+"""
 
 
 def processor_s() -> float:
@@ -20,14 +33,26 @@ def processor_s() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
+def turn_s() -> float:
+    """Processor time of a turn of the loop, start-up aside."""
+    command = find_interpreter().command
+    times = []
+    for count in (0, TURNS):
+        before_s = processor_s()
+        subprocess.run([*command, "-c", _LOOP.format(count)], check=True, stdin=subprocess.DEVNULL)
+        times.append(processor_s() - before_s)
+    return (times[1] - times[0]) / TURNS
+
+
 @pytest.mark.long
 @pytest.mark.req("REQ-PRF-001")
-def test_closed_loop_runs_ten_thousand_ticks_a_second_of_processor_time(tmp_path: Path) -> None:
+def test_tick_costs_no_more_than_so_many_turns_of_a_loop(tmp_path: Path) -> None:
     scenario = load_scenario("nominal-orbit")
     fly(replace(scenario, duration_s=10.0), "unix", tmp_path / "warm")  # compiles the plant
-    best = 0.0
+    best = 1e9
     for attempt in range(3):
+        one_turn_s = turn_s()
         before_s = processor_s()
         summary = fly(replace(scenario, duration_s=3000.0), "unix", tmp_path / str(attempt))
-        best = max(best, summary["ticks"] / (processor_s() - before_s))
-    assert best >= TICKS_PER_S_MIN
+        best = min(best, (processor_s() - before_s) / summary["ticks"] / one_turn_s)
+    assert best <= TURNS_A_TICK_MAX

@@ -30,6 +30,7 @@ def test_bench_json_is_one_document_with_the_rows(monkeypatch: pytest.MonkeyPatc
     ]
 
 
+@pytest.mark.req("REQ-PRF-002")
 def test_bench_only_what_is_not_wall_time_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     slow = bench.Row("closed loop", 1.0, "ticks/s", ">= 10000", False, "x")
     measures(monkeypatch, slow, ROW)

@@ -15,7 +15,7 @@ from rp2040py.simulator import Simulator
 from isoloop.emulator import quirks
 from isoloop.emulator.errors import EmulatorError
 from isoloop.emulator.filesystem import FS_START, make_filesystem
-from isoloop.emulator.processor import Processor, run_as_supplied
+from isoloop.emulator.processor import Processor, is_native, run_as_supplied
 from isoloop.emulator.serialport import SerialPort
 
 CLOCK_HZ = 125_000_000
@@ -57,6 +57,7 @@ class Chip:
             image = make_filesystem(files)
             self.mcu.flash[FS_START : FS_START + len(image)] = image
         self._simulator: Any = Simulator(rp2040=self.mcu)
+        is_compiled = is_compiled and is_native(self.mcu)
         self._run = Processor(self._simulator).run if is_compiled else partial(run_as_supplied, self._simulator)
         self._deadline: Any = self.mcu.clock.create_alarm(self.stop)
         self.uart = (SerialPort(self.mcu, 0), SerialPort(self.mcu, 1))

@@ -30,6 +30,11 @@ _POLLED = frozenset(
 """Registers that programs wait for: reading has no effect, and they change by an alarm or by a register that is written."""
 
 
+def is_native(mcu: Any) -> bool:
+    """False where rp2040py was installed without its compiled part: registers are a list then, which compiled code cannot share."""
+    return not isinstance(mcu.core.registers, list)
+
+
 class Processor:
     """Runs one chip. Cycles, emulated time and everything else are those of rp2040py's own loop, which stays the referee (tests)."""
 
@@ -53,44 +58,73 @@ class Processor:
             addresses += [view.ctypes.data] * 3
         addresses += [_address(mcu.sio.divider), _OPS.ctypes.data]
         self._arguments = tuple(ctypes.c_void_p(address) for address in addresses)
-        self._execute = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * len(addresses), ctypes.c_int64)(thumb.execute.address)
+        self._execute = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(addresses), ctypes.c_int64)(thumb.execute.address)
 
     def run(self) -> None:
         """Until the simulator is told to stop."""
-        simulator, core, clock, mcu = self._simulator, self._core, self._clock, self._mcu
-        state, execute, arguments = self._state, self._execute, self._arguments
+        simulator, core, clock, mcu, state = self._simulator, self._core, self._clock, self._mcu, self._state
         pio_0, pio_1 = mcu.pio
         state[thumb.POLLED_ADDRESS] = _NO_ADDRESS
         while not simulator.stopped:
             if not (pio_0.stopped and pio_1.stopped) or mcu.run_pin_low:
+                state[thumb.POLLED_ADDRESS] = _NO_ADDRESS
                 execute_batch(simulator, 1)  # these count every instruction
                 continue
             if core.waiting:
-                clock.tick(clock.nanos_to_next_alarm)
                 state[thumb.POLLED_ADDRESS] = _NO_ADDRESS
+                clock.tick(clock.nanos_to_next_alarm)
                 continue
             if not core.interrupts_updated:
-                budget = _BUDGET_MAX_CYCLES
-                if clock.has_scheduled_alarm:
-                    budget = min(max(math.ceil(clock.nanos_to_next_alarm / CYCLE_NS), 1), budget)
-                state[thumb.FLAGS] = core.n << 3 | core.z << 2 | core.c << 1 | core.v
-                cycles = execute(*arguments, budget)
-                flags = state[thumb.FLAGS]
-                core.n = flags & 8
-                core.z = flags & 4
-                core.c = flags & 2
-                core.v = flags & 1
-                state[thumb.POLLED_ADDRESS] = _NO_ADDRESS
-                if cycles:
-                    core.cycles += cycles
-                    clock.tick(cycles * CYCLE_NS)
-                    if cycles >= budget:
-                        continue
-            clock.tick(core.execute_instruction() * CYCLE_NS)
+                budget = self._budget_cycles()
+                if self._execute_plain(budget) >= budget or simulator.stopped:
+                    continue
+            spent = core.execute_instruction()
+            clock.tick(spent * CYCLE_NS)
+            if not (pio_0.stopped and pio_1.stopped):  # this one has started it, and it has run since
+                for pio in mcu.pio:
+                    if not pio.stopped:
+                        pio.advance(spent)
             loaded = state[thumb.LOADED_ADDRESS]
             if loaded in _POLLED:
                 state[thumb.POLLED_ADDRESS] = loaded
                 state[thumb.POLLED_VALUE] = mcu.read_uint32(loaded)
+
+    def _budget_cycles(self) -> int:
+        """Until the next alarm, by the sums as rp2040py rounds them when it adds instruction by instruction."""
+        clock = self._clock
+        now_ns = clock.nanos
+        budget = _BUDGET_MAX_CYCLES
+        if now_ns < budget * CYCLE_NS:
+            # A sum that passes two powers of two is rounded twice there and once here.
+            budget = max(int(now_ns / CYCLE_NS), 1)
+        if clock.has_scheduled_alarm:
+            left_ns = clock.nanos_to_next_alarm
+            if left_ns < budget * CYCLE_NS:
+                budget = max(math.ceil(left_ns / CYCLE_NS), 1)
+                if budget > 1 and now_ns + (budget - 1) * CYCLE_NS >= now_ns + left_ns:
+                    budget -= 1
+        return budget
+
+    def _execute_plain(self, budget: int) -> int:
+        """Compiled code, and the time that it took. Cycles spent."""
+        core, state = self._core, self._state
+        state[thumb.FLAGS] = core.n << 3 | core.z << 2 | core.c << 1 | core.v
+        state[thumb.SPENT] = 0
+        try:
+            self._execute(*self._arguments, budget)
+        finally:
+            # A signal's handler may raise as soon as the call returns: what was executed was, and its flags and time belong to it.
+            spent = state[thumb.SPENT]
+            flags = state[thumb.FLAGS]
+            core.n = bool(flags & 8)
+            core.z = bool(flags & 4)
+            core.c = bool(flags & 2)
+            core.v = bool(flags & 1)
+            state[thumb.POLLED_ADDRESS] = _NO_ADDRESS
+            if spent:
+                core.cycles += spent
+                self._clock.tick(spent * CYCLE_NS)
+        return spent
 
 
 def run_as_supplied(simulator: Any) -> None:

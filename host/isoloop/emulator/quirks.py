@@ -72,7 +72,11 @@ class _Sio(RPSIO):
     """
 
     divider: array[int]
-    """Operands, results and status: see `thumb`."""
+    """Operands, results and status: see `thumb`. Compiled code holds its address, so it is never replaced."""
+
+    def reset(self) -> None:
+        super().reset()
+        self.divider[:] = _divider_at_reset()
 
     def read_uint32(self, offset: int) -> int | float:
         if not _DIVIDER <= offset < _DIVIDER_END:
@@ -199,10 +203,14 @@ def apply(mcu: Any) -> None:
         # The bus holds these objects already, so they change class in place.
         uart.__class__ = _Uart
     mcu.sio.__class__ = _Sio
-    mcu.sio.divider = array("q", [0, 1, 0, 0, 0])
+    mcu.sio.divider = _divider_at_reset()
     mcu.ssi.__class__ = _Flash
     mcu.clk_peri = CLK_PERI_HZ
     mcu.usb_ctrl.read_delay_microseconds = USB_READ_DELAY_US
+
+
+def _divider_at_reset() -> array[int]:
+    return array("q", [0, 1, 0, 0, _READY])
 
 
 def pace_uart(mcu: Any, number: int) -> None:

@@ -43,7 +43,10 @@ class SerialPort:
         return self.received.decode(errors="replace")
 
     def send(self, data: bytes) -> None:
-        """Queue bytes for the chip; they arrive one byte time apart. Those that come while its receiver is off or full are lost."""
+        """Queue bytes for the chip; they arrive one byte time apart. Those that come while its receiver is off or full are lost.
+
+        For the thread that runs the chip, or while the chip stands still: time that has been granted is not taken back.
+        """
         idle = not self._waiting
         self._waiting += data
         if idle and self._waiting:

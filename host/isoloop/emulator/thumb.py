@@ -21,7 +21,9 @@ POLLED_VALUE = 2
 """A register outside memory that may be read here, and what it holds; address -1: none."""
 LOADED_ADDRESS = 3
 """Set on return: the word that the instruction left to others loads; -1 where it is no load of a word."""
-STATE_WORDS = 4
+SPENT = 4
+"""Cycles of the last call. Zeroed by the caller, so that it holds whatever interrupts the caller between call and return."""
+STATE_WORDS = 5
 
 DIVIDEND = 0
 """Index in `divider`, of the SIO block (RP2040 datasheet, 2.3.1.5), each as an unsigned word."""
@@ -79,7 +81,7 @@ _BYTES, _HALFWORDS, _WORDS, _LONGS = (_types.CPointer(t) for t in (_types.uint8,
 _MEMORY = (_BYTES, _HALFWORDS, _WORDS)
 
 
-@c_entry(_int(_LONGS, _WORDS, *_MEMORY, *_MEMORY, *_MEMORY, _LONGS, _BYTES, _int))
+@c_entry(_types.void(_LONGS, _WORDS, *_MEMORY, *_MEMORY, *_MEMORY, _LONGS, _BYTES, _int))
 def execute(
     state_at: Any,
     registers_at: Any,
@@ -95,13 +97,11 @@ def execute(
     divider_at: Any,
     ops_at: Any,
     budget_cycles: int,
-) -> int:
+) -> None:
     """Execute until so many cycles are spent, or before the first instruction that is not for here.
 
-    Memory comes as bytes, halfwords and words of the same place.
-
-    Returns:
-        Cycles spent; fewer than budgeted: the instruction at the program counter is somebody else's.
+    Memory comes as bytes, halfwords and words of the same place. Cycles spent stand in `state` then; fewer than budgeted: the instruction
+    at the program counter is somebody else's.
     """
     state = _carray(state_at, (STATE_WORDS,))
     regs = _carray(registers_at, (16,))
@@ -593,4 +593,4 @@ def execute(
     regs[_PC] = pc
     state[FLAGS] = n << 3 | z << 2 | c << 1 | v
     state[LOADED_ADDRESS] = loaded
-    return cycles
+    state[SPENT] = cycles
