@@ -240,7 +240,7 @@ def test_interrupt_from_the_keyboard_loses_no_time_and_no_flag(pico_uf2: Path, m
 
     def interrupted(*arguments: object) -> None:
         execute(*arguments)
-        if next(calls) % 20 == 0:
+        if next(calls) in (14, 16, 18):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(processor, "_execute", interrupted)
@@ -250,7 +250,7 @@ def test_interrupt_from_the_keyboard_loses_no_time_and_no_flag(pico_uf2: Path, m
     pair.theirs.run_for(pair.ours.time_s)
     ours, theirs = pair.states()
     assert ours == theirs
-    assert pair.ours.cycles > 1_000_000
+    assert pair.ours.cycles > 50_000
 
 
 def test_pio_runs_from_the_instruction_that_starts_it(pico_uf2: Path) -> None:
