@@ -13,7 +13,8 @@ from isoloop.emulator.errors import EmulatorError
 from isoloop.emulator.snippet import SnippetResult, run_python
 
 try:
-    from isoloop.emulator.chip import CLOCK_HZ, Chip
+    from isoloop.emulator.chip import Chip
+    from isoloop.emulator.processor import CLOCK_HZ
 except ModuleNotFoundError as _error:  # pragma: no cover - depends on what is installed
     if (_error.name or "").partition(".")[0] not in ("rp2040py", "littlefs"):
         raise

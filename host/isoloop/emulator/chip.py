@@ -18,9 +18,6 @@ from isoloop.emulator.filesystem import FS_START, make_filesystem
 from isoloop.emulator.processor import Processor, is_native, run_as_supplied
 from isoloop.emulator.serialport import SerialPort
 
-CLOCK_HZ = 125_000_000
-"""The emulator's system clock, that of a Pico under MicroPython."""
-
 _FLASH_BASE = 0x10000000
 _HAD_POR = 1 << 8  # CHIP_RESET.HAD_POR of the datasheet: the power-on reset
 

@@ -12,7 +12,9 @@ from rp2040py.execute_batch import execute_batch
 
 from isoloop.emulator import thumb, thumb_decode
 
-CYCLE_NS = 8.0
+CLOCK_HZ = 125_000_000
+"""The emulator's system clock, that of a Pico under MicroPython."""
+CYCLE_NS = 1e9 / CLOCK_HZ
 
 _OPS = thumb_decode.table()
 _NO_ADDRESS = -1

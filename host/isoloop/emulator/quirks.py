@@ -16,7 +16,7 @@ from rp2040py.peripherals.uart import RPUART, TXFE, UARTDR, UARTTXINTR
 from rp2040py.sio import RPSIO
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
-from isoloop.emulator import thumb
+from isoloop.emulator import divider
 from isoloop.emulator.errors import EmulatorError
 from isoloop.targets.nor import ERASE_MS, PAGE_SIZE
 
@@ -30,10 +30,6 @@ _TX_FULL = 1 << 5
 _TX_BUSY = 1 << 3
 _FIFO_BYTES = 32
 _BITS_PER_BYTE = 10
-_DIVIDER = 0x60
-_DIVIDER_END = 0x7C
-_OPERANDS = 4
-_READY = 1
 
 RP2040PY_VERSION = "0.3.6"
 
@@ -72,33 +68,22 @@ class _Sio(RPSIO):
     """
 
     divider: array[int]
-    """Operands, results and status: see `thumb`. Compiled code holds its address, so it is never replaced."""
+    """Operands, results and status. Compiled code holds its address, so it is never replaced."""
 
     def reset(self) -> None:
         super().reset()
-        self.divider[:] = _divider_at_reset()
+        self.divider[:] = divider.at_reset()
 
     def read_uint32(self, offset: int) -> int | float:
-        if not _DIVIDER <= offset < _DIVIDER_END:
+        if not divider.OFFSET <= offset < divider.OFFSET_END:
             return super().read_uint32(offset)
-        register = (offset - _DIVIDER) >> 2
-        if register < _OPERANDS:
-            return self.divider[register & 1]
-        value = self.divider[register - 2]
-        if register - 2 == thumb.QUOTIENT:
-            self.divider[thumb.CSR] &= _READY
-        return value
+        return int(divider.read(np.frombuffer(self.divider, np.int64), (offset - divider.OFFSET) >> 2))
 
     def write_uint32(self, offset: int, value: int) -> None:
-        register = (offset - _DIVIDER) >> 2
-        if not 0 <= register < _OPERANDS + 2:
+        if not divider.OFFSET <= offset < divider.OFFSET_END:
             super().write_uint32(offset, value)
-        elif register < _OPERANDS:
-            self.divider[register & 1] = value & 0xFFFFFFFF
-            thumb.divide(np.frombuffer(self.divider, np.int64), register >= 2)
         else:
-            self.divider[register - 2] = value & 0xFFFFFFFF
-            self.divider[thumb.CSR] = 3
+            divider.write(np.frombuffer(self.divider, np.int64), (offset - divider.OFFSET) >> 2, value & 0xFFFFFFFF)
 
 
 class _Flash(RPSSI):
@@ -203,14 +188,10 @@ def apply(mcu: Any) -> None:
         # The bus holds these objects already, so they change class in place.
         uart.__class__ = _Uart
     mcu.sio.__class__ = _Sio
-    mcu.sio.divider = _divider_at_reset()
+    mcu.sio.divider = divider.at_reset()
     mcu.ssi.__class__ = _Flash
     mcu.clk_peri = CLK_PERI_HZ
     mcu.usb_ctrl.read_delay_microseconds = USB_READ_DELAY_US
-
-
-def _divider_at_reset() -> array[int]:
-    return array("q", [0, 1, 0, 0, _READY])
 
 
 def pace_uart(mcu: Any, number: int) -> None:

@@ -12,6 +12,9 @@ import numba
 from numba import types
 
 from isoloop.emulator import thumb_decode as d
+from isoloop.emulator.divider import OFFSET, OFFSET_END, WORDS
+from isoloop.emulator.divider import read as read_divider
+from isoloop.emulator.divider import write as write_divider
 from isoloop.jit import c_entry
 
 FLAGS = 0
@@ -25,22 +28,14 @@ SPENT = 4
 """Cycles of the last call. Zeroed by the caller, so that it holds whatever interrupts the caller between call and return."""
 STATE_WORDS = 5
 
-DIVIDEND = 0
-"""Index in `divider`, of the SIO block (RP2040 datasheet, 2.3.1.5), each as an unsigned word."""
-DIVISOR = 1
-QUOTIENT = 2
-REMAINDER = 3
-CSR = 4
-DIVIDER_WORDS = 5
-
 SRAM_BYTES = 264 * 1024
 ROM_BYTES = 16 * 1024
 FLASH_BYTES = 16 * 1024 * 1024
 _SRAM = 0x20000000
 _FLASH = 0x10000000
 _CPUID = 0xD0000000  # which of the two processors: 0
-_DIVIDER = 0xD0000060
-_DIVIDER_END = 0xD000007C
+_DIVIDER = 0xD0000000 + OFFSET
+_DIVIDER_END = 0xD0000000 + OFFSET_END
 _ALL = 0xFFFFFFFF
 _TOP = 0x80000000
 _SP = 13
@@ -50,28 +45,6 @@ _PC = 15
 _BYTE = 1
 _HALF = 2
 _WORD = 4
-
-
-@numba.njit(error_model="numpy")
-def divide(divider: Any, is_signed: bool) -> None:
-    """What the divider makes of its operands; 0 as divisor gives the dividend as remainder and a quotient of -1, +1 below zero."""
-    dividend = divider[DIVIDEND]
-    divisor = divider[DIVISOR]
-    if is_signed:
-        dividend -= (dividend & _TOP) << 1
-        divisor -= (divisor & _TOP) << 1
-    if divisor == 0:
-        quotient = 1 if dividend < 0 else -1
-        remainder = dividend
-    else:
-        # Truncated, where // floors.
-        quotient = abs(dividend) // abs(divisor)
-        if (dividend < 0) != (divisor < 0):
-            quotient = -quotient
-        remainder = dividend - quotient * divisor
-    divider[QUOTIENT] = quotient & _ALL
-    divider[REMAINDER] = remainder & _ALL
-    divider[CSR] = 3
 
 
 _types: Any = types
@@ -114,7 +87,7 @@ def execute(
     rom8 = _carray(rom8_at, (ROM_BYTES,))
     rom16 = _carray(rom16_at, (ROM_BYTES // 2,))
     rom32 = _carray(rom32_at, (ROM_BYTES // 4,))
-    divider = _carray(divider_at, (DIVIDER_WORDS,))
+    divider = _carray(divider_at, (WORDS,))
     ops = _carray(ops_at, (1 << 16,))
 
     flags = state[FLAGS]
@@ -213,29 +186,36 @@ def execute(
                 width = _HALF
             else:
                 width = _BYTE
-        elif op == d.LSL_IMM:
-            shift = opcode >> 6 & 0x1F
-            result = _int(regs[middle]) << shift
-            if shift > 0:
+        elif op <= d.ASR_IMM or op == d.LSL or op == d.LSR or op == d.ASR or op == d.ROR:
+            logical = low
+            if op <= d.ASR_IMM:
+                if op == d.OTHER:
+                    break
+                result = _int(regs[middle])
+                shift = opcode >> 6 & 0x1F
+                if shift == 0 and op != d.LSL_IMM:
+                    shift = 32
+            else:
+                result = _int(regs[low])
+                shift = _int(regs[middle]) & 0xFF
+            if op == d.ASR_IMM or op == d.ASR:
+                result -= (result & _TOP) << 1
+                shift = min(shift, 32)
+            if shift == 0:
+                pass
+            elif op == d.ROR:
+                shift &= 31
+                result = result >> shift | result << (32 - shift)
+                c = result >> 31 & 1
+            elif shift > 32:
+                result = 0
+                c = 0
+            elif op == d.LSL_IMM or op == d.LSL:
+                result <<= shift
                 c = result >> 32 & 1
-            logical = low
-        elif op == d.LSR_IMM:
-            shift = opcode >> 6 & 0x1F
-            if shift == 0:
-                shift = 32
-            result = _int(regs[middle])
-            c = result >> (shift - 1) & 1
-            result >>= shift
-            logical = low
-        elif op == d.ASR_IMM:
-            shift = opcode >> 6 & 0x1F
-            if shift == 0:
-                shift = 32
-            result = _int(regs[middle])
-            result -= (result & _TOP) << 1
-            c = result >> (shift - 1) & 1
-            result >>= shift
-            logical = low
+            else:
+                c = result >> (shift - 1) & 1
+                result >>= shift
         elif op == d.ADD_REG:
             into = low
             a = _int(regs[middle])
@@ -284,42 +264,6 @@ def execute(
         elif op == d.MUL:
             # Exact modulo 2^32: the product wraps modulo 2^64.
             result = _int(regs[low]) * _int(regs[middle])
-            logical = low
-        elif op == d.LSL:
-            shift = _int(regs[middle]) & 0xFF
-            result = _int(regs[low])
-            if shift > 32:
-                result = 0
-                c = 0
-            elif shift > 0:
-                result <<= shift
-                c = result >> 32 & 1
-            logical = low
-        elif op == d.LSR:
-            shift = _int(regs[middle]) & 0xFF
-            result = _int(regs[low])
-            if shift > 32:
-                result = 0
-                c = 0
-            elif shift > 0:
-                c = result >> (shift - 1) & 1
-                result >>= shift
-            logical = low
-        elif op == d.ASR:
-            shift = min(_int(regs[middle]) & 0xFF, 32)
-            result = _int(regs[low])
-            result -= (result & _TOP) << 1
-            if shift > 0:
-                c = result >> (shift - 1) & 1
-                result >>= shift
-            logical = low
-        elif op == d.ROR:
-            shift = _int(regs[middle]) & 0xFF
-            result = _int(regs[low])
-            if shift > 0:
-                shift &= 31
-                result = result >> shift | result << (32 - shift)
-                c = result >> 31 & 1
             logical = low
         elif op == d.ADC:
             into = low
@@ -533,18 +477,9 @@ def execute(
                     else:
                         result = _int(sram16[address >> 1])
             elif is_store:
-                if width == _WORD and _DIVIDER <= address < _DIVIDER_END:
-                    part = (address - _DIVIDER) >> 2
-                    if part < 4:
-                        divider[part & 1] = regs[target]
-                        divide(divider, part >= 2)
-                    elif part < 6:
-                        divider[part - 2] = regs[target]
-                        divider[CSR] = 3
-                    else:
-                        break
-                else:
+                if width != _WORD or not _DIVIDER <= address < _DIVIDER_END:
                     break
+                write_divider(divider, (address - _DIVIDER) >> 2, _int(regs[target]))
             else:
                 if address >> 24 == 0x10:
                     spent = 2
@@ -569,13 +504,7 @@ def execute(
                 elif width == _WORD and address == _CPUID:
                     spent = 1
                 elif width == _WORD and _DIVIDER <= address < _DIVIDER_END:
-                    part = (address - _DIVIDER) >> 2
-                    if part < 4:
-                        result = divider[part & 1]
-                    else:
-                        result = divider[part - 2]
-                        if part == 4:
-                            divider[CSR] &= 1
+                    result = read_divider(divider, (address - _DIVIDER) >> 2)
                 else:
                     if width == _WORD:
                         loaded = address
