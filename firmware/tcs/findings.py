@@ -38,7 +38,7 @@ O_ENDED = const(6)
 O_HALTED = const(7)
 
 DRIFT_UL_S = const(1500)  # what a loop whose flow has just changed may seem to lose
-NO_LOSS_UL_S = const(3000)  # twice that
+NO_LOSS_UL_S = const(2 * DRIFT_UL_S)
 VIOLENT_UL_S = const(20000)
 
 _TRIALS = const(5)

@@ -295,7 +295,7 @@ class Recovery:
             outcome = ST_RECOVERY_OUTCOME_NO_CULPRIT
             is_known = self._look_elsewhere(tick)
             self.words[_IS_AGAIN] = 1
-        is_known = is_known and loc.going_ul_s == 0 and loc.loss_ul_s(self.inputs, tick) < 2 * fi.DRIFT_UL_S
+        is_known = is_known and loc.going_ul_s == 0 and loc.loss_ul_s(self.inputs, tick) < fi.NO_LOSS_UL_S
         self.words[_ROUND] += 1
         self._events.emit(EV_RECOVERY_ENDED, outcome, in_service, convicted, undecided)
         if is_known and in_service and self.words[_ROUND] < _ROUNDS:
@@ -309,7 +309,7 @@ class Recovery:
         loc = self.localisation
         rate = loc.loss_ul_s(self.inputs, tick)
         alarm_ul_s = self.inputs[tr.IN_RATE_UL_S]
-        is_seen = rate > 2 * fi.DRIFT_UL_S or (rate > fi.DRIFT_UL_S and rate >= alarm_ul_s // 100 * _SEEN_PERCENT)
+        is_seen = rate > fi.NO_LOSS_UL_S or (rate > fi.DRIFT_UL_S and rate >= alarm_ul_s // 100 * _SEEN_PERCENT)
         if is_seen or loc.is_internal or self.words[_ROUND] > 0:
             self.segment = ST_SEGMENT_INTERNAL
             self.is_tight = 0

@@ -187,9 +187,192 @@ _SMALL_BINARY_OP = """\\g<0>\
                             case MP_BINARY_OP_INPLACE_OR:
                                 SET_TOP((mp_obj_t)(one | other));
                                 DISPATCH();
+                            case MP_BINARY_OP_RSHIFT:
+                            case MP_BINARY_OP_INPLACE_RSHIFT:
+                                if ((mp_uint_t)other < 2 * 31) {
+                                    SET_TOP((mp_obj_t)(one >> (other >> 1) | 1));
+                                    DISPATCH();
+                                }
+                                break;
                         }
                     }
                     #endif
+"""
+
+_VM = "py/vm.c"
+_TYPES = "py/objtype.c"
+# What the interpreter asks most often, answered in its loop: is it true, of which type is it.
+_VM_INCLUDES = r'^#include "py/profile\.h"$'
+_VM_SHORTCUTS = """\\g<0>
+#include "py/binary.h"
+#include "py/smallint.h"
+#include "py/objarray.h"
+#include "py/objtuple.h"
+
+static inline bool quick_is_true(mp_obj_t object) {
+    if (object == mp_const_true) {
+        return true;
+    }
+    if (object == mp_const_false || object == MP_OBJ_NEW_SMALL_INT(0)) {
+        return false;
+    }
+    return mp_obj_is_small_int(object) || mp_obj_is_true(object);
+}
+#define mp_obj_is_true quick_is_true
+
+static inline const mp_obj_type_t *quick_get_type(mp_obj_t object) {
+    return mp_obj_is_obj(object) ? ((mp_obj_base_t *)MP_OBJ_TO_PTR(object))->type : mp_obj_get_type(object);
+}
+#define mp_obj_get_type quick_get_type
+
+// Where an element of a whole array of int, a bytearray or a tuple is; NULL for anything else.
+typedef enum { NO_ELEMENT, INT_ELEMENT, BYTE_ELEMENT, OBJECT_ELEMENT } element_t;
+static inline element_t find_element(mp_obj_t object, mp_obj_t index, void **place) {
+    if (!mp_obj_is_small_int(index) || !mp_obj_is_obj(object)) {
+        return NO_ELEMENT;
+    }
+    size_t at = (size_t)MP_OBJ_SMALL_INT_VALUE(index);
+    const mp_obj_type_t *type = ((mp_obj_base_t *)MP_OBJ_TO_PTR(object))->type;
+    if (type == &mp_type_array || type == &mp_type_bytearray) {
+        mp_obj_array_t *array = MP_OBJ_TO_PTR(object);
+        if (at < array->len) {
+            if (array->typecode == 'i') {
+                *place = (int32_t *)array->items + at;
+                return INT_ELEMENT;
+            }
+            if (array->typecode == BYTEARRAY_TYPECODE) {
+                *place = (uint8_t *)array->items + at;
+                return BYTE_ELEMENT;
+            }
+        }
+    } else if (type == &mp_type_tuple) {
+        mp_obj_tuple_t *tuple = MP_OBJ_TO_PTR(object);
+        if (at < tuple->len) {
+            *place = &tuple->items[at];
+            return OBJECT_ELEMENT;
+        }
+    }
+    return NO_ELEMENT;
+}
+"""
+_LOAD_ELEMENT = r"^ {20}mp_obj_t index = POP\(\);\n(?= {20}SET_TOP\(mp_obj_subscr\(TOP\(\), index, MP_OBJ_SENTINEL\)\);$)"
+_LOAD_ELEMENT_QUICKLY = """\\g<0>\
+                    void *place;
+                    switch (find_element(TOP(), index, &place)) {
+                        case INT_ELEMENT: {
+                            mp_int_t value = *(int32_t *)place;
+                            if (MP_SMALL_INT_FITS(value)) {
+                                SET_TOP(MP_OBJ_NEW_SMALL_INT(value));
+                                DISPATCH();
+                            }
+                            break;
+                        }
+                        case BYTE_ELEMENT:
+                            SET_TOP(MP_OBJ_NEW_SMALL_INT(*(uint8_t *)place));
+                            DISPATCH();
+                        case OBJECT_ELEMENT:
+                            SET_TOP(*(mp_obj_t *)place);
+                            DISPATCH();
+                        default:
+                            break;
+                    }
+"""
+_STORE_ELEMENT = r"^ {16}ENTRY\(MP_BC_STORE_SUBSCR\):\n {20}MARK_EXC_IP_SELECTIVE\(\);\n"
+_STORE_ELEMENT_QUICKLY = """\\g<0>\
+                    if (mp_obj_is_small_int(sp[-2])) {
+                        void *place;
+                        element_t kind = find_element(sp[-1], sp[0], &place);
+                        if (kind == INT_ELEMENT) {
+                            *(int32_t *)place = (int32_t)MP_OBJ_SMALL_INT_VALUE(sp[-2]);
+                            sp -= 3;
+                            DISPATCH();
+                        }
+                        if (kind == BYTE_ELEMENT) {
+                            *(uint8_t *)place = (uint8_t)MP_OBJ_SMALL_INT_VALUE(sp[-2]);
+                            sp -= 3;
+                            DISPATCH();
+                        }
+                    }
+"""
+# A method's name is looked for in the instance, in vain, and then in its class. The class is asked first here, unless some instance of
+# it has an attribute that hides one of its methods; which those are is noted, by class and name, when such an attribute is added.
+_LOAD_METHOD = r"^ {20}DECODE_QSTR;\n(?= {20}mp_load_method\(\*sp, qst, sp\);$)"
+_LOAD_METHOD_QUICKLY = """\\g<0>\
+                    if (mp_obj_is_obj(*sp)) {
+                        const mp_obj_type_t *type = ((mp_obj_base_t *)MP_OBJ_TO_PTR(*sp))->type;
+                        if (mp_obj_is_instance_type(type) && MP_OBJ_TYPE_HAS_SLOT(type, locals_dict)
+                            && !MP_METHOD_MAY_BE_HIDDEN(type, qst)) {
+                            mp_map_t *methods = &MP_OBJ_TYPE_GET_SLOT(type, locals_dict)->map;
+                            mp_map_elem_t *elem = mp_map_lookup(methods, MP_OBJ_NEW_QSTR(qst), MP_MAP_LOOKUP);
+                            if (elem != NULL && mp_obj_is_obj(elem->value)) {
+                                const mp_obj_type_t *kind = ((mp_obj_base_t *)MP_OBJ_TO_PTR(elem->value))->type;
+                                if ((kind->flags & (MP_TYPE_FLAG_BINDS_SELF | MP_TYPE_FLAG_BUILTIN_FUN)) == MP_TYPE_FLAG_BINDS_SELF) {
+                                    sp[1] = sp[0];
+                                    sp[0] = elem->value;
+                                    sp += 1;
+                                    DISPATCH();
+                                }
+                            }
+                        }
+                    }
+"""
+_HIDDEN_NOTE = r"^#define mp_obj_is_instance_type\(type\) .+$"
+_HIDDEN_NOTED = """\\g<0>
+
+#define MP_HIDDEN_METHOD_WORDS (16)
+#define MP_HIDDEN_METHOD_BIT(type, name) ((((uintptr_t)(type)) >> 4 ^ (name)) % (32 * MP_HIDDEN_METHOD_WORDS))
+#define MP_METHOD_MAY_BE_HIDDEN(type, name) \\\\
+    (mp_hidden_methods[MP_HIDDEN_METHOD_BIT(type, name) / 32] >> MP_HIDDEN_METHOD_BIT(type, name) % 32 & 1)
+extern uint32_t mp_hidden_methods[MP_HIDDEN_METHOD_WORDS];"""
+_STORE_MEMBER = (
+    r"^ {8}mp_map_lookup\(&self->members, MP_OBJ_NEW_QSTR\(attr\), MP_MAP_LOOKUP_ADD_IF_NOT_FOUND\)->value = value;\n(?= {8}return true;$)"
+)
+_NOTE_HIDDEN = """\
+        mp_map_elem_t *elem = mp_map_lookup(&self->members, MP_OBJ_NEW_QSTR(attr), MP_MAP_LOOKUP_ADD_IF_NOT_FOUND);
+        const mp_obj_type_t *type = self->base.type;
+        if (elem->value == MP_OBJ_NULL && MP_OBJ_TYPE_HAS_SLOT(type, locals_dict)
+            && mp_map_lookup(&MP_OBJ_TYPE_GET_SLOT(type, locals_dict)->map, MP_OBJ_NEW_QSTR(attr), MP_MAP_LOOKUP) != NULL) {
+            mp_hidden_methods[MP_HIDDEN_METHOD_BIT(type, attr) / 32] |= 1u << MP_HIDDEN_METHOD_BIT(type, attr) % 32;
+        }
+        elem->value = value;
+"""
+_HIDDEN_PLACE = r"^static void mp_obj_class_lookup\(struct class_lookup_data +\*lookup, const mp_obj_type_t \*type\) \{$"
+_HIDDEN_WORDS = """uint32_t mp_hidden_methods[MP_HIDDEN_METHOD_WORDS];
+
+\\g<0>"""
+_STORE_IN_CLASS = r"^ {16}// store attribute\n(?= {16}mp_map_elem_t \*elem = mp_map_lookup\(locals_map, )"
+_ALL_MAY_BE_HIDDEN = """\\g<0>\
+                // What it hides from now on, or is hidden by, nobody knows.
+                memset(mp_hidden_methods, 0xFF, sizeof(mp_hidden_methods));
+"""
+_STORE_ATTR = r"^ {20}DECODE_QSTR;\n(?= {20}mp_store_attr\(sp\[0\], qst, sp\[-1\]\);$)"
+_STORE_ATTR_QUICKLY = """\\g<0>\
+                    const mp_obj_type_t *type = mp_obj_get_type(sp[0]);
+                    if (mp_obj_is_instance_type(type) && !(type->flags & MP_TYPE_FLAG_HAS_SPECIAL_ACCESSORS)) {
+                        mp_obj_instance_t *self = MP_OBJ_TO_PTR(sp[0]);
+                        mp_map_elem_t *elem = mp_map_lookup(&self->members, MP_OBJ_NEW_QSTR(qst), MP_MAP_LOOKUP);
+                        if (elem != NULL) {
+                            elem->value = sp[-1];
+                            sp -= 2;
+                            DISPATCH();
+                        }
+                    }
+"""
+# Each pointer that a kernel takes was asked for by way of three calls.
+_TO_POINTER = r"^ {8}default: \{ // cast obj to a pointer\n"
+_TO_POINTER_QUICKLY = """\\g<0>\
+            if (mp_obj_is_obj(obj)) {
+                const mp_obj_type_t *kind = ((mp_obj_base_t *)MP_OBJ_TO_PTR(obj))->type;
+                if (kind == &mp_type_array || kind == &mp_type_bytearray) {
+                    return (mp_uint_t)((mp_obj_array_t *)MP_OBJ_TO_PTR(obj))->items;
+                }
+            }
+"""
+_TO_INT = r"^ {8}case MP_NATIVE_TYPE_UINT:\n(?= {12}return mp_obj_get_int_truncated\(obj\);$)"
+_TO_INT_QUICKLY = """\\g<0>\
+            if (mp_obj_is_small_int(obj)) {
+                return MP_OBJ_SMALL_INT_VALUE(obj);
+            }
 """
 
 PATCHES = (
@@ -210,7 +393,19 @@ PATCHES = (
     Patch(_MAP, _NEXT_PLACE, _NEXT_PLACE_QUICKLY),
     Patch(_MAP, _NOT_THERE, _ROOM),
     Patch("py/objfun.c", _FRAME, _FRAME_ON_STACK),
-    Patch("py/vm.c", _BINARY_OP, _SMALL_BINARY_OP),
+    Patch(_VM, _BINARY_OP, _SMALL_BINARY_OP),
+    Patch(_VM, _VM_INCLUDES, _VM_SHORTCUTS),
+    Patch(_VM, _LOAD_ELEMENT, _LOAD_ELEMENT_QUICKLY),
+    Patch(_VM, _STORE_ELEMENT, _STORE_ELEMENT_QUICKLY),
+    Patch(_VM, _LOAD_METHOD, _LOAD_METHOD_QUICKLY),
+    Patch(_VM, _STORE_ATTR, _STORE_ATTR_QUICKLY),
+    Patch("py/objtype.h", _HIDDEN_NOTE, _HIDDEN_NOTED),
+    Patch(_TYPES, _HIDDEN_PLACE, _HIDDEN_WORDS),
+    Patch(_TYPES, _STORE_MEMBER, _NOTE_HIDDEN),
+    Patch(_TYPES, _STORE_IN_CLASS, _ALL_MAY_BE_HIDDEN),
+    Patch("py/nativeglue.c", r'^#include "py/smallint\.h"$', '\\g<0>\n#include "py/objarray.h"'),
+    Patch("py/nativeglue.c", _TO_POINTER, _TO_POINTER_QUICKLY),
+    Patch("py/nativeglue.c", _TO_INT, _TO_INT_QUICKLY),
     Patch("ports/rp2/main.c", _MAIN, _COMPARE_WORDS),
     Patch("py/mpconfig.h", r"^#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE \(128\)", "#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE (1024)"),
     Patch(_FREEZER, _WORD_ALIGNED, r"\g<0>\1MP_NATIVE_ARCH_ARMV6M,\n"),

@@ -1,4 +1,4 @@
-"""The copy of the firmware for 32-bit MicroPython: its kernels under viper; why at build time: docs/decisions/viper-at-build.md."""
+"""The copy of the firmware for 32-bit MicroPython: kernels under viper, constants as literals (docs/decisions/viper-at-build.md)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from isoloop.images.hashing import file_sha256, text_sha256, tree_sha256, walk_files
 from isoloop.images.store import cache_dir
+from isoloop.kernels import constants
 
 KERNELS = "*_kernel.py"
 HASHES = "module_hashes.py"
@@ -49,7 +50,7 @@ def module_hashes(folder: Path) -> tuple[tuple[str, str], ...]:
 
 
 def convert_tree(folder: Path) -> None:
-    """Convert every kernel below `folder` in place; see copy_tree."""
+    """Convert every kernel below `folder` in place, and fold the constants of the rest; see copy_tree."""
     for path in walk_files(folder):
         if path.match(KERNELS):
             text = path.read_text()
@@ -57,11 +58,12 @@ def convert_tree(folder: Path) -> None:
             if converted == text:
                 raise ValueError(f"{path.relative_to(folder)} is named as a kernel and has no function under @micropython.native")
             path.write_text(converted)
+    constants.fold_tree(folder, lambda path: path.match(KERNELS))
 
 
 def recipe_sha256() -> str:
     """Identity of the conversion itself: part of the key of whatever is made with it."""
-    return file_sha256(Path(__file__))
+    return text_sha256(file_sha256(Path(__file__)), file_sha256(Path(constants.__file__)))
 
 
 def viper_tree(firmware: Path) -> Path:
