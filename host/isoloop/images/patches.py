@@ -225,27 +225,51 @@ static inline const mp_obj_type_t *quick_get_type(mp_obj_t object) {
 }
 #define mp_obj_get_type quick_get_type
 
-// Where an element of a whole array of int, a bytearray or a tuple is; NULL for anything else.
+// What a map has under a name, if the cache of look-ups knows it; else NULL.
+static inline mp_map_elem_t *known_element(mp_map_t *map, qstr name) {
+    #if MICROPY_OPT_MAP_LOOKUP_CACHE
+    mp_obj_t key = MP_OBJ_NEW_QSTR(name);
+    size_t at = MP_STATE_VM(map_lookup_cache)[((uintptr_t)key >> 3 ^ (uintptr_t)map >> 4) % MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE];
+    return at < map->alloc && map->table[at].key == key ? &map->table[at] : NULL;
+    #else
+    return NULL;
+    #endif
+}
+
+static inline mp_map_elem_t *quick_look_up(mp_map_t *map, qstr name) {
+    mp_map_elem_t *elem = known_element(map, name);
+    return elem != NULL ? elem : mp_map_lookup(map, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP);
+}
+
+// Where an element of ints, bytes or objects is, negative places left aside.
 typedef enum { NO_ELEMENT, INT_ELEMENT, BYTE_ELEMENT, OBJECT_ELEMENT } element_t;
-static inline element_t find_element(mp_obj_t object, mp_obj_t index, void **place) {
+static inline element_t find_element(mp_obj_t object, mp_obj_t index, bool is_store, void **place) {
     if (!mp_obj_is_small_int(index) || !mp_obj_is_obj(object)) {
         return NO_ELEMENT;
     }
     size_t at = (size_t)MP_OBJ_SMALL_INT_VALUE(index);
     const mp_obj_type_t *type = ((mp_obj_base_t *)MP_OBJ_TO_PTR(object))->type;
-    if (type == &mp_type_array || type == &mp_type_bytearray) {
+    if (type == &mp_type_array || type == &mp_type_memoryview || type == &mp_type_bytearray) {
         mp_obj_array_t *array = MP_OBJ_TO_PTR(object);
+        size_t typecode = array->typecode;
         if (at < array->len) {
-            if (array->typecode == 'i') {
+            if (type == &mp_type_memoryview) {
+                if (is_store && !(typecode & MP_OBJ_ARRAY_TYPECODE_FLAG_RW)) {
+                    return NO_ELEMENT;
+                }
+                typecode &= ~MP_OBJ_ARRAY_TYPECODE_FLAG_RW;
+                at += array->free;
+            }
+            if (typecode == 'i') {
                 *place = (int32_t *)array->items + at;
                 return INT_ELEMENT;
             }
-            if (array->typecode == BYTEARRAY_TYPECODE) {
+            if (typecode == BYTEARRAY_TYPECODE || typecode == 'B') {
                 *place = (uint8_t *)array->items + at;
                 return BYTE_ELEMENT;
             }
         }
-    } else if (type == &mp_type_tuple) {
+    } else if (type == &mp_type_tuple && !is_store) {
         mp_obj_tuple_t *tuple = MP_OBJ_TO_PTR(object);
         if (at < tuple->len) {
             *place = &tuple->items[at];
@@ -258,7 +282,7 @@ static inline element_t find_element(mp_obj_t object, mp_obj_t index, void **pla
 _LOAD_ELEMENT = r"^ {20}mp_obj_t index = POP\(\);\n(?= {20}SET_TOP\(mp_obj_subscr\(TOP\(\), index, MP_OBJ_SENTINEL\)\);$)"
 _LOAD_ELEMENT_QUICKLY = """\\g<0>\
                     void *place;
-                    switch (find_element(TOP(), index, &place)) {
+                    switch (find_element(TOP(), index, false, &place)) {
                         case INT_ELEMENT: {
                             mp_int_t value = *(int32_t *)place;
                             if (MP_SMALL_INT_FITS(value)) {
@@ -281,7 +305,7 @@ _STORE_ELEMENT = r"^ {16}ENTRY\(MP_BC_STORE_SUBSCR\):\n {20}MARK_EXC_IP_SELECTIV
 _STORE_ELEMENT_QUICKLY = """\\g<0>\
                     if (mp_obj_is_small_int(sp[-2])) {
                         void *place;
-                        element_t kind = find_element(sp[-1], sp[0], &place);
+                        element_t kind = find_element(sp[-1], sp[0], true, &place);
                         if (kind == INT_ELEMENT) {
                             *(int32_t *)place = (int32_t)MP_OBJ_SMALL_INT_VALUE(sp[-2]);
                             sp -= 3;
@@ -303,7 +327,7 @@ _LOAD_METHOD_QUICKLY = """\\g<0>\
                         if (mp_obj_is_instance_type(type) && MP_OBJ_TYPE_HAS_SLOT(type, locals_dict)
                             && !MP_METHOD_MAY_BE_HIDDEN(type, qst)) {
                             mp_map_t *methods = &MP_OBJ_TYPE_GET_SLOT(type, locals_dict)->map;
-                            mp_map_elem_t *elem = mp_map_lookup(methods, MP_OBJ_NEW_QSTR(qst), MP_MAP_LOOKUP);
+                            mp_map_elem_t *elem = quick_look_up(methods, qst);
                             if (elem != NULL && mp_obj_is_obj(elem->value)) {
                                 const mp_obj_type_t *kind = ((mp_obj_base_t *)MP_OBJ_TO_PTR(elem->value))->type;
                                 if ((kind->flags & (MP_TYPE_FLAG_BINDS_SELF | MP_TYPE_FLAG_BUILTIN_FUN)) == MP_TYPE_FLAG_BINDS_SELF) {
@@ -350,7 +374,7 @@ _STORE_ATTR_QUICKLY = """\\g<0>\
                     const mp_obj_type_t *type = mp_obj_get_type(sp[0]);
                     if (mp_obj_is_instance_type(type) && !(type->flags & MP_TYPE_FLAG_HAS_SPECIAL_ACCESSORS)) {
                         mp_obj_instance_t *self = MP_OBJ_TO_PTR(sp[0]);
-                        mp_map_elem_t *elem = mp_map_lookup(&self->members, MP_OBJ_NEW_QSTR(qst), MP_MAP_LOOKUP);
+                        mp_map_elem_t *elem = quick_look_up(&self->members, qst);
                         if (elem != NULL) {
                             elem->value = sp[-1];
                             sp -= 2;
@@ -358,13 +382,73 @@ _STORE_ATTR_QUICKLY = """\\g<0>\
                         }
                     }
 """
+_LOAD_MEMBER = r"^ {24}elem = mp_map_lookup\(&self->members, MP_OBJ_NEW_QSTR\(qst\), MP_MAP_LOOKUP\);$"
+_LOAD_MEMBER_QUICKLY = "                        elem = quick_look_up(&self->members, qst);"
+_LOAD_GLOBAL = r"^ {20}DECODE_QSTR;\n(?= {20}PUSH\(mp_load_global\(qst\)\);$)"
+_LOAD_GLOBAL_QUICKLY = """\\g<0>\
+                    mp_map_elem_t *known = known_element(&mp_globals_get()->map, qst);
+                    if (known != NULL) {
+                        PUSH(known->value);
+                        DISPATCH();
+                    }
+"""
+# Where a call stands is noted where it can raise, and not at every instruction.
+_EXC_IP = r"^#define SELECTIVE_EXC_IP \(0\)$"
+# A call with as many arguments as the function names, none of them special: its prelude is read once.
+_CALL = r"^static mp_obj_t fun_bc_call\(.+\) \{\n {4}mp_cstack_check\(\);\n"
+_CALL_QUICKLY = """\\g<0>
+    #if !MICROPY_PY_SYS_SETTRACE && !MICROPY_STACKLESS && !MICROPY_ENABLE_PYSTACK && !MICROPY_DEBUG_VM_STACK_OVERFLOW
+    const byte *prelude = ((mp_obj_fun_bc_t *)MP_OBJ_TO_PTR(self_in))->bytecode;
+    // Signature xSSSSEAA xFSSKAED, then the size xIIIIIIC: py/bc.h.
+    unsigned first = *prelude++;
+    unsigned second = first & 0x80 ? *prelude++ : 0;
+    size_t needed = (first & 3) | (second & 4);
+    size_t words = ((first >> 3 & 0xf) | (second & 0x30)) + 1;
+    unsigned size = *prelude++;
+    size_t skipped = size >> 1 & 0x3f;
+    if (size & 0x80 && !(size & 1)) {
+        size = *prelude++;
+        skipped |= (size & 0x7e) << 5;
+    }
+    if (n_kw == 0 && n_args == needed && !(second & 0xc9) && !(size & 0x81) && words <= VM_MAX_STATE_ON_STACK / sizeof(mp_obj_t)) {
+        size_t handlers = (first >> 2 & 1) | (second & 2);
+        mp_code_state_t *frame =
+            alloca(offsetof(mp_code_state_t, state) + words * sizeof(mp_obj_t) + handlers * sizeof(mp_exc_stack_t));
+        frame->fun_bc = MP_OBJ_TO_PTR(self_in);
+        frame->ip = prelude + skipped;
+        frame->sp = frame->state - 1;
+        frame->n_state = words;
+        frame->exc_sp_idx = 0;
+        frame->old_globals = mp_globals_get();
+        mp_obj_t *local = frame->state;
+        mp_obj_t *parameters = local + words - n_args;
+        while (local < parameters) {
+            *local++ = MP_OBJ_NULL;
+        }
+        for (const mp_obj_t *arg = args + n_args; arg > args; ) {
+            *local++ = *--arg;
+        }
+        mp_globals_set(frame->fun_bc->context->module.globals);
+        mp_vm_return_kind_t kind = mp_execute_bytecode(frame, MP_OBJ_NULL);
+        mp_globals_set(frame->old_globals);
+        if (kind == MP_VM_RETURN_NORMAL) {
+            return *frame->sp;
+        }
+        nlr_raise(frame->state[0]);
+    }
+    #endif
+"""
 # Each pointer that a kernel takes was asked for by way of three calls.
 _TO_POINTER = r"^ {8}default: \{ // cast obj to a pointer\n"
 _TO_POINTER_QUICKLY = """\\g<0>\
             if (mp_obj_is_obj(obj)) {
                 const mp_obj_type_t *kind = ((mp_obj_base_t *)MP_OBJ_TO_PTR(obj))->type;
+                mp_obj_array_t *array = MP_OBJ_TO_PTR(obj);
                 if (kind == &mp_type_array || kind == &mp_type_bytearray) {
-                    return (mp_uint_t)((mp_obj_array_t *)MP_OBJ_TO_PTR(obj))->items;
+                    return (mp_uint_t)array->items;
+                }
+                if (kind == &mp_type_memoryview && (array->typecode & ~MP_OBJ_ARRAY_TYPECODE_FLAG_RW) == 'i') {
+                    return (mp_uint_t)((int32_t *)array->items + array->free);
                 }
             }
 """
@@ -399,6 +483,10 @@ PATCHES = (
     Patch(_VM, _STORE_ELEMENT, _STORE_ELEMENT_QUICKLY),
     Patch(_VM, _LOAD_METHOD, _LOAD_METHOD_QUICKLY),
     Patch(_VM, _STORE_ATTR, _STORE_ATTR_QUICKLY),
+    Patch(_VM, _LOAD_MEMBER, _LOAD_MEMBER_QUICKLY),
+    Patch(_VM, _LOAD_GLOBAL, _LOAD_GLOBAL_QUICKLY),
+    Patch(_VM, _EXC_IP, "#define SELECTIVE_EXC_IP (1)"),
+    Patch("py/objfun.c", _CALL, _CALL_QUICKLY),
     Patch("py/objtype.h", _HIDDEN_NOTE, _HIDDEN_NOTED),
     Patch(_TYPES, _HIDDEN_PLACE, _HIDDEN_WORDS),
     Patch(_TYPES, _STORE_MEMBER, _NOTE_HIDDEN),
