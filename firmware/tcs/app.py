@@ -224,15 +224,17 @@ class App:
 
     def _report_channels(self, changed, trusted):
         self.diagnosis.is_watching = True
+        sensing = self.sensing
+        told = self._status
         channel = 0
         while channel < sk.CHANNELS:
             if (changed >> channel) & 1:
-                status = self.sensing.status(channel)
-                if status != self._status[channel]:
+                status = sensing.status(channel)
+                if status != told[channel]:
                     # While the path is not trusted its own event says it for all channels.
                     if trusted or status == sk.OK:
                         self.events.emit(EV_CHANNEL_STATUS, channel, status)
-                    self._status[channel] = status
+                    told[channel] = status
             channel += 1
 
     def _report_inventory(self, status):
@@ -304,7 +306,7 @@ class App:
             valve = 0
             while valve < 7:
                 if (valves.faulted >> valve) & 1:
-                    self.events.emit(EV_VALVE_FAULT, valve, valves.fault_kind[valve])
+                    self.events.emit(EV_VALVE_FAULT, valve, valves.fault_kind(valve))
                 valve += 1
             self.diagnosis.latch(ST_LEAK_CLASS_VALVE_FAULT)
         if valves.confirmed:

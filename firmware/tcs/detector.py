@@ -203,7 +203,8 @@ class Detector:
         stage = 0
         while stage < STAGES:
             at = dk.D_STAGE + stage * dk.S_STRIDE + dk.S_BLOCKS
-            state[at] = min(_BLOCKS_MAX, state[at] + samples // BLOCKS[stage])
+            blocks = state[at] + samples // BLOCKS[stage]
+            state[at] = blocks if blocks < _BLOCKS_MAX else _BLOCKS_MAX
             stage += 1
         drift_ul = min(_GAP_MAX_UL, samples // 10 * _GAP_UL_S)
         if drift_ul > inventory.state[ik.I_UNREST_UL]:

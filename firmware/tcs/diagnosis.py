@@ -31,7 +31,7 @@ PRIORITY = (
     ST_LEAK_CLASS_SENSOR_FAULT,
 )
 ALARMS = const(0)  # places in .words
-_WITHDRAWN = const(1)
+WITHDRAWN = const(1)
 _SIZE = const(2)
 _START_MS = const(5000)
 
@@ -44,7 +44,7 @@ class Diagnosis:
     """
 
     alarms = word(ALARMS)
-    withdrawn = word(_WITHDRAWN)
+    withdrawn = word(WITHDRAWN)
 
     def __init__(self, params):
         self._params = params
@@ -70,7 +70,7 @@ class Diagnosis:
     def rearm(self):
         """The ground clears every alarm."""
         self.words[ALARMS] = 0
-        self.words[_WITHDRAWN] = 0
+        self.words[WITHDRAWN] = 0
         channel = 0
         while channel < sk.CHANNELS:
             self._bad_ticks[channel] = 0
@@ -102,7 +102,7 @@ class Diagnosis:
     def judge(self):
         """The class that speaks now."""
         words = self.words
-        speaking = words[ALARMS] & ~words[_WITHDRAWN]
+        speaking = words[ALARMS] & ~words[WITHDRAWN]
         if speaking == self._judged:
             return self.leak_class
         self._judged = speaking

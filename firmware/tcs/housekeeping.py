@@ -3,7 +3,11 @@
 from micropython import const
 
 from tcs import inventory_kernel as ik
+from tcs import isolation as isolating
+from tcs import localisation as localising
+from tcs import recovery as recovering
 from tcs.carry_kernel import report
+from tcs.diagnosis import ALARMS
 from tcs.tables import (
     HK_ALARMS,
     HK_CONFIDENCE_PERCENT,
@@ -66,18 +70,19 @@ class Housekeeping:
         """Structure housekeeping."""
         app, sensing, inventory, detector, valves, isolation, recovery, diagnosis, rate, cause = self._stages
         localisation = recovery.localisation
-        segment_state = localisation.segment_state
-        segment = recovery.segment
+        segment_state = localisation.findings.states
+        segment = recovery.words[recovering.SEGMENT]
         leak_class = diagnosis.leak_class
-        state = isolation.state
+        held = isolation.words
+        state = held[isolating.STATE]
         report(hk, sensing.state, sensing.vote, detector.state, valves.position)
-        hk[HK_MODE] = isolation.mode
+        hk[HK_MODE] = held[isolating.MODE]
         hk[HK_VERDICT] = verdict
         hk[HK_LEAK_CLASS] = leak_class
         hk[HK_DIAGNOSIS] = leak_class
         # Gas has no segment, unless one was convicted.
         hk[HK_SEGMENT] = _U8_UNKNOWN if segment == ST_SEGMENT_INTERNAL and cause.is_gas() else segment
-        hk[HK_LOCALISATION_STATE] = localisation.state
+        hk[HK_LOCALISATION_STATE] = localisation.words[localising.STATE]
         hk[HK_SEGMENT_STATE_RAD1] = segment_state[0]
         hk[HK_SEGMENT_STATE_RAD2] = segment_state[1]
         hk[HK_SEGMENT_STATE_RAD3] = segment_state[2]
@@ -92,8 +97,8 @@ class Housekeeping:
         hk[HK_INVENTORY_UL] = inventory.inventory_ul
         hk[HK_STAT_RAMP_PERMILLE] = detector.ramp_permille
         hk[HK_DRIVE_WORD] = app.drive_word
-        hk[HK_PUMP_ON] = 1 if isolation.pump_on else 0
-        hk[HK_ALARMS] = diagnosis.alarms
+        hk[HK_PUMP_ON] = held[isolating.PUMP_ON]
+        hk[HK_ALARMS] = diagnosis.words[ALARMS]
         lost_ul = rate.lost_ul
         is_leak = verdict == ST_VERDICT_LEAK
         hk[HK_INVENTORY_DROP_UL] = lost_ul if is_leak and inventory.status == ik.S_OK else UNKNOWN
@@ -102,7 +107,7 @@ class Housekeeping:
         hk[HK_RATE_HI_UL_S] = rate.high_ul_s if is_leak else UNKNOWN
         hk[HK_HOLE_UM] = rate.hole_um if is_leak else UNKNOWN
         hk[HK_CONFIDENCE_PERCENT] = cause.confidence_percent or _U8_UNKNOWN
-        lost_ul += recovery.lost_before_ul
+        lost_ul += recovery.words[recovering.LOST_BEFORE_UL]
         hk[HK_LOST_UL] = lost_ul
         if state == ST_ISOLATION_ISOLATED and self._isolated_ul == UNKNOWN:
             self._isolated_ul = lost_ul

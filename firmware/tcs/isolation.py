@@ -47,9 +47,9 @@ _BOOT_LOOK_MS = const(500)
 # places in .words
 STATE = const(0)
 PUMP_ON = const(1)
-_PUMP_TRIPPED = const(2)
-_COMMANDED = const(3)
-_MODE = const(4)
+PUMP_TRIPPED = const(2)
+COMMANDED = const(3)
+MODE = const(4)
 _SINCE_TICK = const(5)
 _STANDING_TICKS = const(6)
 _LAST_SEGMENT = const(7)
@@ -69,9 +69,9 @@ class Isolation:
 
     state = word(STATE)
     pump_on = word(PUMP_ON)
-    pump_tripped = word(_PUMP_TRIPPED)  # for its own sake: only the ground starts it again
-    commanded = word(_COMMANDED)
-    mode = word(_MODE)
+    pump_tripped = word(PUMP_TRIPPED)  # for its own sake: only the ground starts it again
+    commanded = word(COMMANDED)
+    mode = word(MODE)
 
     def __init__(self, params, valves, events):
         self._params = params
@@ -82,7 +82,7 @@ class Isolation:
         self._burst_ul_s = params[P_BURST_UL_S]
         self._boot_look_ticks = _BOOT_LOOK_MS // params[P_TICK_MS]
         self.words = array("i", bytes(4 * _SIZE))
-        self.words[_MODE] = params[P_MODE]
+        self.words[MODE] = params[P_MODE]
         self.words[STATE] = ST_ISOLATION_NORMAL
         self.words[PUMP_ON] = 1
         self.words[_LAST_SEGMENT] = 2
@@ -98,7 +98,7 @@ class Isolation:
         if w[_BOOT_TICKS] >= 0:
             self._look_at_boot(tick)
         state = w[STATE]
-        if state == ST_ISOLATION_NORMAL or not w[_COMMANDED]:
+        if state == ST_ISOLATION_NORMAL or not w[COMMANDED]:
             self._watch(is_leak and may_isolate, rate_ul_s, least_suspect, tick)
         elif state == ST_ISOLATION_OPENING_BYPASS:
             self._open_bypass(tick)
@@ -108,7 +108,7 @@ class Isolation:
             if self._valves.connected() == 0:
                 self._finish(ST_ISOLATION_ISOLATED, tick)
         state = w[STATE]
-        is_under_way = w[_COMMANDED] and state != ST_ISOLATION_NORMAL and state != ST_ISOLATION_ISOLATED
+        is_under_way = w[COMMANDED] and state != ST_ISOLATION_NORMAL and state != ST_ISOLATION_ISOLATED
         self.is_awake = is_under_way or w[_BOOT_TICKS] >= 0 or w[_STANDING_TICKS] > 0
 
     def restore(self, state, is_unfinished, pump_on):
@@ -122,13 +122,13 @@ class Isolation:
 
     def rearm(self):
         """Recovery is over: a new alarm may isolate again. What is shut stays shut."""
-        self.words[_COMMANDED] = 0
+        self.words[COMMANDED] = 0
         self.words[_STANDING_TICKS] = 0
 
     def rearm_by_command(self):
         """The ground clears the latch. What is shut stays shut, and the pump as it is."""
         self.rearm()
-        self.words[_PUMP_TRIPPED] = 0
+        self.words[PUMP_TRIPPED] = 0
         self.words[_IS_UNFINISHED] = 0
         self._enter(ST_ISOLATION_NORMAL)
 
@@ -146,10 +146,10 @@ class Isolation:
             if valves.position[2 * segment] == vb.CLOSED or valves.position[2 * segment + 1] == vb.CLOSED:
                 shut |= 1 << segment
             segment += 1
-        if w[_MODE] != ST_MODE_ARMED:
+        if w[MODE] != ST_MODE_ARMED:
             return
         if w[_IS_UNFINISHED]:
-            w[_COMMANDED] = 1
+            w[COMMANDED] = 1
             w[_SINCE_TICK] = tick
             self._events.emit(EV_ISOLATION_COMMANDED, _ALL_SEGMENTS, ST_ISOLATION_REASON_RESUMED, 0)
             valves.command(vb.BYPASS, vb.OPEN, tick)
@@ -166,17 +166,17 @@ class Isolation:
 
     def _watch(self, stands, rate_ul_s, least_suspect, tick):
         w = self.words
-        if not stands or w[_COMMANDED] or w[_MODE] == ST_MODE_INHIBITED or not is_enabled(self._params, ST_LEAK_CLASS_COOLANT_LEAK):
+        if not stands or w[COMMANDED] or w[MODE] == ST_MODE_INHIBITED or not is_enabled(self._params, ST_LEAK_CLASS_COOLANT_LEAK):
             w[_STANDING_TICKS] = 0
             return
         is_burst = rate_ul_s >= self._burst_ul_s
         if w[_STANDING_TICKS] < self._confirm_ticks and not is_burst:
             w[_STANDING_TICKS] += 1
             return
-        w[_COMMANDED] = 1
+        w[COMMANDED] = 1
         w[_SINCE_TICK] = tick
         reason = ST_ISOLATION_REASON_BURST if is_burst else ST_ISOLATION_REASON_LEAK
-        is_passive = w[_MODE] != ST_MODE_ARMED
+        is_passive = w[MODE] != ST_MODE_ARMED
         self._events.emit(EV_ISOLATION_COMMANDED, _ALL_SEGMENTS, reason, 1 if is_passive else 0)
         if is_passive:
             return
@@ -238,7 +238,7 @@ class Isolation:
 
     def start_pump(self, reason):
         """Healthy segments are back: the flow may return. A pump that was switched off for its own sake stays off."""
-        if not self.words[PUMP_ON] and not self.words[_PUMP_TRIPPED]:
+        if not self.words[PUMP_ON] and not self.words[PUMP_TRIPPED]:
             self.words[PUMP_ON] = 1
             self._events.emit(EV_PUMP_COMMANDED, 1, reason)
 
@@ -251,7 +251,7 @@ class Isolation:
     def trip_pump(self, reason):
         """Switch the pump off until the ground starts it: neither recovery nor a reset does."""
         self.stop_pump(reason)
-        self.words[_PUMP_TRIPPED] = 1
+        self.words[PUMP_TRIPPED] = 1
 
     def _enter(self, state):
         self.words[STATE] = state

@@ -74,7 +74,7 @@ _BENT_MS = const(180000)  # of a round: so long a supply that jumps holds up the
 _TIGHT_UL_S = const(700)
 
 # places in .words
-_STATE = const(0)
+STATE = const(0)
 _SEGMENT = const(1)
 _SINCE_TICK = const(2)
 _SETTLE_TICKS = const(3)
@@ -98,10 +98,11 @@ class Localisation:
     Allocation-free.
     """
 
-    state = word(_STATE)
+    state = word(STATE)
     segment = word(_SEGMENT)
     going_ul_s = word(_GOING_UL_S)
     void_ul = word(_VOID_UL)
+    odd_pressures = word(_ODD)  # mask of segments whose sensor, while in service, showed what no flow explains
 
     def __init__(self, params, stiffness_ul_mpa):
         tick_ms = params[P_TICK_MS]
@@ -116,7 +117,7 @@ class Localisation:
         self.reopening = Reopening(params)
         self.weighing = Weighing(params)
         self.words = array("i", bytes(4 * _SIZE))
-        self.words[_STATE] = ST_LOCALISATION_IDLE
+        self.words[STATE] = ST_LOCALISATION_IDLE
         self.words[_ROUND_UL] = UNKNOWN
         self._not_before = array("i", bytes(4 * SEGMENTS))  # tick of the next trial
         self._odd_looks = array("i", bytes(4 * SEGMENTS))
@@ -192,7 +193,7 @@ class Localisation:
         if tick - self.words[_ROUND_TICK] >= self._bent_ticks:
             x[tr.IN_IS_BENT] = 0
         self._remember(x)
-        state = self.words[_STATE]
+        state = self.words[STATE]
         if state == ST_LOCALISATION_IDLE or state == ST_LOCALISATION_ENDED or state == ST_LOCALISATION_HALTED:
             return tr.A_NONE
         if state == ST_LOCALISATION_OPENING or state == ST_LOCALISATION_WATCHING:
@@ -207,7 +208,7 @@ class Localisation:
             return self._choose(x, tick) if state == ST_LOCALISATION_CHOOSING else self._weigh(x, tick)
         trial = self.trial
         action = trial.step(x, tick)
-        self.words[_STATE] = trial.state
+        self.words[STATE] = trial.state
         if trial.result != tr.R_NONE:
             self.words[_SPENT_UL] = min(10000000, self.words[_SPENT_UL] + trial.take_up_ul)
             self.words[_SINCE_TICK] = tick
@@ -218,10 +219,6 @@ class Localisation:
     def is_internal(self):
         """True when weighing has told that the loss goes into the cabin."""
         return self.words[_WEIGHED] == ST_LOCALISATION_REASON_INTERNAL + 1
-
-    def pressure_is_odd(self, segment):
-        """True when a segment's pressure sensor, while it was in service, showed what no flow explains."""
-        return (self.words[_ODD] >> segment) & 1
 
     def rest(self, x):
         """Once a second while nothing is under way: which segments' pressures are to be believed, and what was shut by command."""
@@ -249,7 +246,7 @@ class Localisation:
         w[_LAST_SHUT] = shut
         if not newly:
             return
-        state = w[_STATE]
+        state = w[STATE]
         if state == ST_LOCALISATION_SHUTTING or state == ST_LOCALISATION_FILLING or state == ST_LOCALISATION_HOLDING:
             return
         segment = 0
@@ -397,7 +394,7 @@ class Localisation:
         action = trial.begin(segment, valve, self._drain_ul_s(x, tick), x, tick)
         self.words[_SEGMENT] = segment
         self.words[_VOID_UL] = trial.void_ul
-        self.words[_STATE] = trial.state
+        self.words[STATE] = trial.state
         self.findings.outcome = O_TRIAL
         return action
 
@@ -437,7 +434,7 @@ class Localisation:
         reopening = self.reopening
         findings = self.findings
         outcome = reopening.step(x, tick)
-        self.words[_STATE] = reopening.state
+        self.words[STATE] = reopening.state
         if outcome == ro.BUSY:
             return tr.A_NONE
         if outcome == ro.BLIND:
@@ -472,5 +469,5 @@ class Localisation:
         return tr.A_NONE
 
     def _enter(self, state, tick):
-        self.words[_STATE] = state
+        self.words[STATE] = state
         self.words[_SINCE_TICK] = tick

@@ -37,14 +37,14 @@ class Memory:
         store = app.store
         resting = [
             (app.isolation, "words"), (recovery, "words"), (localisation, "words"), (findings, "states"), (app.diagnosis, "words"),
-            (valves, "position"), (valves, "goal"), (valves, "failed"), (valves, "assumed"), (valves, "words"), (valves, "_seen"),
+            (valves, "position"), (valves, "goal"), (valves, "failed"), (valves, "assumed"), (valves, "words"),
             (store, "_sequence"), (store, "_sector"), (store, "_at_page"),
         ]  # fmt: skip
         awake = [
             (findings, "words"), (findings, "trials"), (findings, "_found_ul_s"), (localisation, "_not_before"),
             (localisation, "_odd_looks"), (trial, "words"), (trial, "taken_ul"), (trial, "full_mc"), (trial.hold, "words"),
             (localisation.reopening, "words"), (localisation.weighing, "words"), (recovery, "_low_ticks"),
-            (recovery.cooling, "words"), (recovery.cooling, "_ring"), (valves, "_since"), (valves, "_tries"), (valves, "_pausing"),
+            (recovery.cooling, "words"), (recovery.cooling, "_ring"), (valves, "_travel"),
         ]  # fmt: skip
         self._live = _gather(resting + awake)
         self._second = array("i", self._live)
@@ -58,7 +58,7 @@ class Memory:
         held = sums + [(history, "newest"), (history, "filled"), (history, "fresh")] + [(ring, "words") for ring in rings]
         self._block = _gather(held)
         history.rings = tuple([ring.words for ring in rings])
-        stages = (sensing, app.inventory, app.detector, app.watches.pump, trial)
+        stages = (sensing, app.inventory, app.detector, app.watches.pump, trial, valves, recovery.cooling)
         self._constant = _gather([(stage, name) for stage in stages for name in _CONSTANTS if hasattr(stage, name)])
         self._spare = array("i", self._block)
         self._third_block = array("i", self._block)

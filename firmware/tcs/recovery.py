@@ -11,7 +11,8 @@ from tcs import trial as tr
 from tcs import valves as vb
 from tcs.carry_kernel import segments
 from tcs.cooling import Cooling
-from tcs.localisation import Localisation
+from tcs.isolation import COMMANDED
+from tcs.localisation import STATE, Localisation
 from tcs.sensing_kernel import UNKNOWN
 from tcs.tables import (
     EV_LEAK_ELSEWHERE,
@@ -62,9 +63,9 @@ _ROUNDS = const(3)
 
 
 # places in .words
-_SEGMENT = const(0)
+SEGMENT = const(0)
 _IS_TIGHT = const(1)
-_LOST_BEFORE_UL = const(2)
+LOST_BEFORE_UL = const(2)
 _LOW_UL = const(3)
 _BEHIND_UL = const(4)
 _IS_AWAKE = const(5)  # the first tick is over
@@ -81,10 +82,10 @@ class Recovery:
     step() is to be called in every tick, else in each .rest_ticks-th. Allocation-free.
     """
 
-    segment = word(_SEGMENT)
+    segment = word(SEGMENT)
     is_tight = word(_IS_TIGHT)
     is_begun = word(_IS_BEGUN)  # localisation works, or has worked, on the isolation in force
-    lost_before_ul = word(_LOST_BEFORE_UL)  # in the rounds before this one
+    lost_before_ul = word(LOST_BEFORE_UL)  # in the rounds before this one
 
     def __init__(self, params, valves, isolation, events, has_cabin=True):
         self._params = params
@@ -103,7 +104,7 @@ class Recovery:
         self._behind_ticks = _BEHIND_MS // params[P_TICK_MS]
         self._rearm_ticks = _REARM_MS // params[P_TICK_MS]
         self.words = array("i", bytes(4 * _SIZE))
-        self.words[_SEGMENT] = NO_SEGMENT
+        self.words[SEGMENT] = NO_SEGMENT
         self.words[_LOW_UL] = UNKNOWN
         self.words[_REARM_TICK] = -1
 
@@ -117,7 +118,7 @@ class Recovery:
             self._keep_shut(tick)
         isolation = self._isolation
         localisation = self.localisation
-        is_commanded = isolation.commanded
+        is_commanded = isolation.words[COMMANDED]
         if not w[_IS_BEGUN] and rate_ul_s > 0:
             w[_ALARM_UL_S] = rate_ul_s
         if is_commanded and not w[_IS_BEGUN]:
@@ -126,7 +127,7 @@ class Recovery:
                 w[_IS_BEGUN] = 1
                 w[_IS_TIGHT] = 1 if state == ST_ISOLATION_ISOLATED else 0
                 localisation.begin(w[_ALARM_UL_S], tick, w[_IS_AGAIN])
-        state = localisation.state
+        state = localisation.words[STATE]
         is_quiet = state == ST_LOCALISATION_ENDED or (state == ST_LOCALISATION_IDLE and not is_commanded)
         if is_quiet:
             # Nothing is shut or about to be, or all is over: once a second is enough to know what the segments are like.
@@ -165,9 +166,9 @@ class Recovery:
             segment += 1
         localisation.state = ST_LOCALISATION_IDLE
         localisation.findings.forget()
-        w[_SEGMENT] = NO_SEGMENT
+        w[SEGMENT] = NO_SEGMENT
         w[_IS_TIGHT] = 0
-        w[_LOST_BEFORE_UL] = 0
+        w[LOST_BEFORE_UL] = 0
         w[_IS_BEGUN] = 0
         w[_IS_AGAIN] = 0
         w[_ROUND] = 0
@@ -216,15 +217,8 @@ class Recovery:
             i += 1
         if is_resting:
             return
-        cooling = self.cooling
-        i = 0
-        while i < vb.SEGMENTS:
-            temp_mc = x[tr.IN_TEMP_MC + i]
-            if localisation.pressure_is_odd(i):
-                x[tr.IN_P_RAD_PA + i] = UNKNOWN
-            x[tr.IN_COOLING_UL_S + i] = cooling.take_ul_s(i, temp_mc, localisation.findings.is_slow)
-            x[tr.IN_EXPANSION_UL_K + i] = cooling.expansion_ul_k(i, temp_mc)
-            i += 1
+        odd = localisation.odd_pressures
+        self.cooling.take(x, odd, localisation.findings.is_slow)
 
     def _look_behind(self, valve, sensing):
         """A valve that was driven shut without its switch: a pressure far below the lines' stands only behind a valve that is shut."""
@@ -232,7 +226,7 @@ class Recovery:
         p_pa = sensing.value(_P_RAD1 + valve // 2)
         p_comp_pa = sensing.p_comp_pa
         is_low = p_pa != UNKNOWN and p_comp_pa != UNKNOWN and p_pa * 100 < p_comp_pa * _BEHIND_PERCENT
-        is_low = is_low and not self.localisation.pressure_is_odd(valve // 2)
+        is_low = is_low and not (self.localisation.odd_pressures >> valve // 2) & 1
         if not is_low or self._valves.goal[valve] != vb.CLOSED or self._valves.position[valve ^ 1] != vb.CLOSED or w[_LOW_UL] == UNKNOWN:
             self._low_ticks[valve] = 0
             return

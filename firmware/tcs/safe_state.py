@@ -10,7 +10,11 @@ from struct import pack_into, unpack_from
 from micropython import const
 
 from tcs import inventory_kernel as ik
+from tcs import isolation as isolating
+from tcs import localisation as localising
+from tcs import recovery as recovering
 from tcs import store as records
+from tcs.diagnosis import ALARMS, WITHDRAWN
 from tcs.modes import RESETS, RESETS_CLEAR_MS
 from tcs.tables import (
     EV_LEAK_ALARM,
@@ -132,11 +136,12 @@ class SafeState:
 
     def _flags(self):
         app = self._app
-        state = app.recovery.localisation.state
+        held = app.isolation.words
+        state = app.recovery.localisation.words[localising.STATE]
         flags = 0
-        if app.isolation.commanded:
+        if held[isolating.COMMANDED]:
             flags |= _COMMANDED
-        if app.isolation.pump_on:
+        if held[isolating.PUMP_ON]:
             flags |= _PUMP_ON
         if state == ST_LOCALISATION_ENDED or state == ST_LOCALISATION_HALTED:
             flags |= _ENDED
@@ -144,13 +149,14 @@ class SafeState:
 
     def _sign(self):
         app = self._app
-        states = app.recovery.localisation.segment_state
-        value = self._flags() | app.isolation.state << 3 | states[0] << 6 | states[1] << 9 | states[2] << 12
-        return value | (app.recovery.segment & 7) << 15 | (app.diagnosis.alarms & 0x3FF) << 18
+        recovery = app.recovery
+        states = recovery.localisation.findings.states
+        value = self._flags() | app.isolation.words[isolating.STATE] << 3 | states[0] << 6 | states[1] << 9 | states[2] << 12
+        return value | (recovery.words[recovering.SEGMENT] & 7) << 15 | (app.diagnosis.words[ALARMS] & 0x3FF) << 18
 
     def _keep(self):
         app = self._app
-        return app.watches.kept() | (app.diagnosis.withdrawn & _WITHDRAWABLE) << _WITHDRAWN_SHIFT
+        return app.watches.kept() | (app.diagnosis.words[WITHDRAWN] & _WITHDRAWABLE) << _WITHDRAWN_SHIFT
 
     def _pack(self):
         app = self._app

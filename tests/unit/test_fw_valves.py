@@ -35,7 +35,7 @@ class Bench:
                 if (self.valves.confirmed >> valve) & 1:
                     self.confirmed.append((self.tick, valve))
                 if (self.valves.faulted >> valve) & 1:
-                    self.faults.append((self.tick, valve, self.valves.fault_kind[valve]))
+                    self.faults.append((self.tick, valve, self.valves.fault_kind(valve)))
                 if (self.valves.drives >> (2 * valve)) & 3:
                     self.driven[valve] += 1
             self.actuators.move(self.valves.drives | ENABLE_BIT)
