@@ -62,6 +62,7 @@ _P_CABIN = const(7)
 _PUMP_BIT = const(0x4000)
 _ENABLE_BIT = const(0x8000)
 _EVENTS = const(64)
+_REPORTS_A_TICK = const(4)  # channels: at start-up all sixteen become ok at once
 _ALL_SEGMENTS = const(7)
 _BYPASS_UL = const(60000)  # what a move of the bypass does to the profiles of the lines (docs/detector.md)
 
@@ -104,12 +105,14 @@ class App:
             self.isolation.pump_tripped = 1
         self.black_box.begin(self.diagnosis.alarms)
         self.ground = Ground(self, store, loaded)
+        store.look()
         self.memory = Memory(self)
         self.drive_word = 0
         self.alloc_faults = 0
         self.late_ticks = 0
         self._last_tick = -1
         self._status = array("i", bytes(4 * sk.CHANNELS))
+        self._untold = 0  # channels whose status may have changed and was not looked at yet
         self._inventory_status = -1
         self._connected = -1
         self._bypass = -1
@@ -170,8 +173,8 @@ class App:
         connected = self._connected if board.switches == valves.rest_switches else valves.connected()
         changed = sensing.update(board.counts, board.fresh, tick, self._adapt, connected)
         trusted = self._check_data_path(tick)
-        if changed:
-            self._report_channels(changed, trusted)
+        if changed or self._untold:
+            self._report_channels(changed | self._untold, trusted)
         if trusted and diagnosis.is_watching:
             diagnosis.watch_channels(sensing)
         flowing = 0
@@ -191,7 +194,7 @@ class App:
             if self._isolate(is_leak, trusted, tick):
                 verdict = ST_VERDICT_OK
         recovery = self.recovery
-        if recovery.is_awake or isolation.is_awake or tick % recovery.rest_ticks == 0:
+        if recovery.is_awake or isolation.is_awake or tick % recovery.rest_ticks == recovery.rest_phase:
             if recovery.step(sensing, inventory, self.leak_rate.rate_ul_s, tick):
                 self._arm_again()
         self.safe_state.step()
@@ -226,16 +229,20 @@ class App:
         self.diagnosis.is_watching = True
         sensing = self.sensing
         told = self._status
+        left = _REPORTS_A_TICK
         channel = 0
-        while channel < sk.CHANNELS:
-            if (changed >> channel) & 1:
+        while changed and left:
+            if changed & 1:
+                left -= 1
                 status = sensing.status(channel)
                 if status != told[channel]:
                     # While the path is not trusted its own event says it for all channels.
                     if trusted or status == sk.OK:
                         self.events.emit(EV_CHANNEL_STATUS, channel, status)
                     told[channel] = status
+            changed >>= 1
             channel += 1
+        self._untold = changed << channel
 
     def _report_inventory(self, status):
         if status == ik.S_OK:

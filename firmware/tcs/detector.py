@@ -9,7 +9,7 @@ from tcs import inventory_kernel as ik
 from tcs import leak_rate_kernel as lk
 from tcs.carry_kernel import sample
 from tcs.detector_bank import BASE_MS, BLOCKS, configure
-from tcs.detector_kernel import D_BASE_TICKS, D_PERMILLE, STAGES, UNKNOWN, accumulate, detect
+from tcs.detector_kernel import D_BASE_TICKS, D_PERMILLE, STAGES, UNKNOWN, accumulate, asking, detect
 from tcs.history import History
 from tcs.inventory_kernel import I_COARSE, I_SENSITIVITY_UL_KPA, I_STOPS, I_UNREST_UL, I_WIDE_UL
 from tcs.pressure_kernel import V_CHOSEN, V_SPREAD_Q8
@@ -32,8 +32,6 @@ from tcs.tables import (
 
 RAMP_STAGE = dk.STAGES  # number of the ramp fit where a stage is named
 _RAMP_LAST = const(64)  # base samples: beyond 6.4 s the bank is as quick
-_GATE_STAGES = const(4)
-_PERMILLE_MAX = const(65534)
 _FLOOR_UL = const(500)
 _NOISE_MAX_UL = const(20000)  # two squares of it stay within 30 bits
 _LINES_NOISE_MK = const(66)  # tenths
@@ -113,7 +111,7 @@ class Detector:
 
     def statistic_permille(self, stage):
         """A stage's statistic as permille of its threshold."""
-        return min(_PERMILLE_MAX, self.state[dk.D_PERMILLE + stage])
+        return min(dk.PERMILLE_MAX, self.state[dk.D_PERMILLE + stage])
 
     def reference_ul(self):
         """Inventory before the excursion of the stage that called the leak; for a call by the fit, of the quickest."""
@@ -237,7 +235,7 @@ class Detector:
         self.ramp_permille = 0
         level = 0
         while self.top_permille >= self._ramp_gate_permille and level < 2:
-            stage = self._gate(level)
+            stage = asking(level, self._ramp_gate_permille, self.state)
             if stage >= 0 and self.history.fresh[level] and self.history.filled[level] >= _WARM_UP:
                 permille = self._fit(level, inventory)
                 if permille > self.ramp_permille:
@@ -250,23 +248,6 @@ class Detector:
                     self.is_single_channel = True
             level += 1
         return ST_VERDICT_SUSPECT if self.ramp_permille >= self._suspect_permille else verdict
-
-    def _gate(self, level):
-        """The stage that asks for the fit of a level: the largest of its four beyond the gate, or -1."""
-        stage = -1
-        state = self.state
-        gate = self._ramp_gate_permille
-        i = 2 * level
-        last = i + _GATE_STAGES
-        while i < last:
-            permille = state[D_PERMILLE + i]
-            if permille > _PERMILLE_MAX:
-                permille = _PERMILLE_MAX
-            if permille >= gate:
-                gate = permille
-                stage = i
-            i += 1
-        return stage
 
     def _fit(self, level, inventory):
         """Ramp fit on one level of the history, permille of its threshold."""

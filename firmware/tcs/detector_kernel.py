@@ -22,6 +22,8 @@ W_CABIN = const(15)  # cabin pressure: it tells on the supply
 WIDTH = const(16)
 
 STAGES = const(8)
+GATE_STAGES = const(4)  # of a level of the history: those that may ask for its ramp fit
+PERMILLE_MAX = const(0xFFFE)
 
 # detector state: globals, then one row a stage
 D_BASE_COUNT = const(0)
@@ -374,3 +376,20 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, f
     st[D_TOP] = top_stage
     st[D_TOP_PERMILLE] = top
     return top
+
+
+@micropython.native
+def asking(level: int, gate_permille: int, st: ptr32) -> int:
+    """The stage that asks for the ramp fit of a level: the largest of its four beyond the gate, the last of equals; -1 without any."""
+    stage = -1
+    i = 2 * level
+    last = i + GATE_STAGES
+    while i < last:
+        x = st[D_PERMILLE + i]
+        if x > PERMILLE_MAX:
+            x = PERMILLE_MAX
+        if x >= gate_permille:
+            gate_permille = x
+            stage = i
+        i += 1
+    return stage

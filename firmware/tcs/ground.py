@@ -38,6 +38,7 @@ from tcs.valve_requests import ValveRequests
 
 _ROOM_BYTES = const(600)  # backlog of the downlink at which no further telecommand is taken: all its answers must fit behind it
 _COLLECT_EVERY = const(8)  # hashes; each leaves about 1 kB behind
+_SECOND_PHASE_MS = const(600)  # where in the second its own work lies: telemetry and crew's figures have their ticks
 _ALIVE_S = const(60)  # unasked, at boot and from then on: by it any listener knows whether it has the right dictionary
 _PLATFORM = const(1)  # rows in the telemetry's settings
 _UPLINK = const(2)
@@ -63,6 +64,7 @@ class Ground:
         self._key_change = KeyChange(store, self._authentication, self)
         self.commands = Commands(app, params, store, self._answers, self._valve_requests, self._key_change, self._uplink.packet)
         self._ticks_per_s = 1000 // app.tick_ms
+        self._second_phase = _SECOND_PHASE_MS // app.tick_ms
         self._hashes = 0
         self._alive_tick = 0
         self.accepted = 0
@@ -91,7 +93,7 @@ class Ground:
                 commands.continue_dump(tick)
             else:
                 commands.box.step(tick)
-        if tick % self._ticks_per_s == 0:
+        if tick % self._ticks_per_s == self._second_phase:
             self._second(tick, is_saving)
 
     def finish(self, packet_id, sequence_control, acks, reason, tick):

@@ -54,6 +54,7 @@ NO_SEGMENT = const(0xFF)
 _P_RAD1 = const(4)
 _P_CABIN = const(7)
 _SMOOTH_MS = const(400)
+_REST_PHASE_MS = const(200)  # of the second: not where telemetry has its tick
 _SEEN_PERCENT = const(60)  # of the alarm's rate: a loss that goes on with every segment shut
 _REARM_MS = const(30000)  # the re-opened lines' temperatures settle
 _BEHIND_PERCENT = const(50)
@@ -79,7 +80,7 @@ _SIZE = const(11)
 
 class Recovery:
     """.localisation; .segment: ST_SEGMENT_* of the leak or NO_SEGMENT; .is_tight: what is connected loses nothing any more; .is_awake:
-    step() is to be called in every tick, else in each .rest_ticks-th. Allocation-free.
+    step() is to be called in every tick, else in each .rest_ticks-th from .rest_phase on. Allocation-free.
     """
 
     segment = word(SEGMENT)
@@ -97,6 +98,7 @@ class Recovery:
         self._has_cabin = has_cabin
         self.cooling = Cooling(params)
         self.rest_ticks = self.cooling.sample_ticks
+        self.rest_phase = _REST_PHASE_MS // params[P_TICK_MS]
         self.is_awake = True
         self.localisation = Localisation(params, _stiffness(params))
         self.inputs = array("i", bytes(4 * tr.IN_SIZE))
@@ -110,7 +112,7 @@ class Recovery:
 
     def step(self, sensing, inventory, rate_ul_s, tick):
         """One tick, after isolation and before the valves. True when the detector is to be armed again: what is in service is tight."""
-        if tick % self.rest_ticks == 0:
+        if tick % self.rest_ticks == self.rest_phase:
             self.cooling.step(inventory)
         w = self.words
         if not w[_IS_AWAKE]:
@@ -131,7 +133,7 @@ class Recovery:
         is_quiet = state == ST_LOCALISATION_ENDED or (state == ST_LOCALISATION_IDLE and not is_commanded)
         if is_quiet:
             # Nothing is shut or about to be, or all is over: once a second is enough to know what the segments are like.
-            if tick % self._idle_ticks == 0:
+            if tick % self._idle_ticks == self.rest_phase:
                 self._gather(sensing, inventory, True)
                 localisation.rest(self.inputs)
         else:

@@ -55,7 +55,17 @@ class Store:
         self._untidy = (1 << KINDS) - 2
         self._reach = bytearray([PAGES] * PAGES)  # by sector: longest run of pages that its last erase gave; short where it is worn
         self._found_page = 0
+        self._tidying = 0  # kind whose sectors tidy() looks at, one a call; 0: none
+        self._looked_from = 0
+        self._looked = 0
+        self._candidate = -1
         self.failures = 0
+
+    def look(self):
+        """Find the newest record of every kind, so that no cycle has to. For boot."""
+        for kind in range(1, KINDS):
+            if self._sequence[kind] < 0:
+                self._find(kind)
 
     def newest(self, kind):
         """(slot, sequence, payload) of the newest valid record of `kind`, slot counting its sectors from 0; None when there is none."""
@@ -140,13 +150,15 @@ class Store:
         self.failures += 1
         self._reach[sector] = PAGES - 1
         self._untidy |= 1 << kind
+        self._tidying = 0
 
     def tidy(self):
-        """Erase at most one sector, so that the next records find room. True when it did: that took 45 ms, at worst 400."""
-        for kind in range(1, KINDS):
+        """Look at one sector, or erase one, so that the next records find room. True when it erased: that took 45 ms, at worst 400."""
+        kind = 1
+        while kind < KINDS:
             if (self._untidy >> kind) & 1:
-                self._untidy &= ~(1 << kind)
                 return self._tidy_kind(kind)
+            kind += 1
         return False
 
     def load_calibration(self, kinds, lows, highs):
@@ -174,25 +186,37 @@ class Store:
         if self._sequence[kind] < 0:
             self._find(kind)
         active = self._sector[kind]
-        room = _ROOM[kind]
-        candidate = -1
-        sector = active if active >= 0 else _FIRST[kind]
-        for _ in range(_COUNT[kind]):
+        first = _FIRST[kind]
+        if self._tidying != kind:
+            self._tidying = kind
+            self._looked_from = max(0, active - first)
+            self._looked = 0
+            self._candidate = -1
+        if self._looked < _COUNT[kind]:
+            sector = first + (self._looked_from + self._looked) % _COUNT[kind]
+            self._looked += 1
             # What takes a whole sector has no use for one with a worn page.
-            reach = self._reach[sector] if room < PAGES or self._reach[sector] == PAGES else 0
-            reach = min(room, reach)
+            reach = self._reach[sector] if _ROOM[kind] < PAGES or self._reach[sector] == PAGES else 0
+            reach = min(_ROOM[kind], reach)
             if reach:
                 if self._blank_pages(sector) >= reach:
-                    return False
-                if candidate < 0 and sector != active:
-                    candidate = sector
-            sector = self._after(kind, sector)
+                    self._end_tidying(kind)
+                elif self._candidate < 0 and sector != active:
+                    self._candidate = sector
+            return False
+        candidate = self._candidate
+        self._tidying = 0
         if candidate < 0:
+            self._end_tidying(kind)
+        if candidate < 0 or candidate == active:  # it has come to hold the newest since it was looked at
             return False
         self._board.nor_erase(candidate)
         self._reach[candidate] = self._blank_pages(candidate)
-        self._untidy |= 1 << kind
         return True
+
+    def _end_tidying(self, kind):
+        self._tidying = 0
+        self._untidy &= ~(1 << kind)
 
     def _blank_pages(self, sector):
         """Longest run of erased pages."""

@@ -171,11 +171,15 @@ class Rp2Board:
 
     def nor_read(self, sector, page, buffer):
         """Read a page of 256 bytes into buffer."""
-        self._flash.readblocks(self._blocks[sector], _whole_page(buffer), page * _PAGE_SIZE)
+        if len(buffer) != _PAGE_SIZE:
+            raise ValueError("page size")
+        self._flash.readblocks(self._blocks[sector], buffer, page * _PAGE_SIZE)
 
     def nor_program(self, sector, page, buffer):
         """Clear the bits of a page that are clear in buffer, 256 bytes."""
-        self._flash.writeblocks(self._blocks[sector], _whole_page(buffer), page * _PAGE_SIZE)
+        if len(buffer) != _PAGE_SIZE:
+            raise ValueError("page size")
+        self._flash.writeblocks(self._blocks[sector], buffer, page * _PAGE_SIZE)
 
     def nor_erase(self, sector):
         """Set every bit of a sector. The processor stands still for 45 ms, at worst 400 ms."""
@@ -233,12 +237,6 @@ def _keep_clock(tick):
 
 def _kept_clock():
     return machine.mem32[_SCRATCH]
-
-
-def _whole_page(buffer):
-    if len(buffer) != _PAGE_SIZE:
-        raise ValueError("page size")
-    return buffer
 
 
 def _front_end(pins):

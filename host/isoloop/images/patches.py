@@ -187,6 +187,29 @@ _SMALL_BINARY_OP = """\\g<0>\
                             case MP_BINARY_OP_INPLACE_OR:
                                 SET_TOP((mp_obj_t)(one | other));
                                 DISPATCH();
+                            case MP_BINARY_OP_FLOOR_DIVIDE:
+                            case MP_BINARY_OP_INPLACE_FLOOR_DIVIDE:
+                                if (one >= 0 && other > 1) {
+                                    SET_TOP(MP_OBJ_NEW_SMALL_INT((mp_int_t)((mp_uint_t)(one >> 1) / (mp_uint_t)(other >> 1))));
+                                    DISPATCH();
+                                }
+                                break;
+                            case MP_BINARY_OP_MODULO:
+                            case MP_BINARY_OP_INPLACE_MODULO:
+                                if (one >= 0 && other > 1) {
+                                    SET_TOP(MP_OBJ_NEW_SMALL_INT((mp_int_t)((mp_uint_t)(one >> 1) % (mp_uint_t)(other >> 1))));
+                                    DISPATCH();
+                                }
+                                break;
+                            case MP_BINARY_OP_MULTIPLY:
+                            case MP_BINARY_OP_INPLACE_MULTIPLY:
+                                one >>= 1;
+                                other >>= 1;
+                                if ((mp_uint_t)(one + 0x4000) < 0x8000 && (mp_uint_t)(other + 0x4000) < 0x8000) {
+                                    SET_TOP(MP_OBJ_NEW_SMALL_INT(one * other));
+                                    DISPATCH();
+                                }
+                                break;
                             case MP_BINARY_OP_RSHIFT:
                             case MP_BINARY_OP_INPLACE_RSHIFT:
                                 if ((mp_uint_t)other < 2 * 31) {
