@@ -62,7 +62,7 @@ _P_CABIN = const(7)
 _PUMP_BIT = const(0x4000)
 _ENABLE_BIT = const(0x8000)
 _EVENTS = const(64)
-_REPORTS_A_TICK = const(4)  # channels: at start-up all sixteen become ok at once
+_REPORTS_A_TICK = const(2)  # channels: at start-up all sixteen become ok at once
 _ALL_SEGMENTS = const(7)
 _BYPASS_UL = const(60000)  # what a move of the bypass does to the profiles of the lines (docs/detector.md)
 

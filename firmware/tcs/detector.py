@@ -9,7 +9,7 @@ from tcs import inventory_kernel as ik
 from tcs import leak_rate_kernel as lk
 from tcs.carry_kernel import sample
 from tcs.detector_bank import BASE_MS, BLOCKS, configure
-from tcs.detector_kernel import D_BASE_TICKS, D_PERMILLE, STAGES, UNKNOWN, accumulate, asking, detect
+from tcs.detector_kernel import D_BASE_TICKS, D_PERMILLE, STAGES, UNKNOWN, accumulate, asking, detect, widen
 from tcs.history import History
 from tcs.inventory_kernel import I_COARSE, I_SENSITIVITY_UL_KPA, I_STOPS, I_UNREST_UL, I_WIDE_UL
 from tcs.pressure_kernel import V_CHOSEN, V_SPREAD_Q8
@@ -36,7 +36,6 @@ _FLOOR_UL = const(500)
 _NOISE_MAX_UL = const(20000)  # two squares of it stay within 30 bits
 _LINES_NOISE_MK = const(66)  # tenths
 _GAP_UL_S = const(100)
-_BLOCKS_MAX = const(1000000)
 _GAP_MAX_UL = const(20000)
 _SETTLE = const(250)  # first samples: the gas's and the temperatures' filters are still on their way
 _SETTLE_UL = const(15000)
@@ -182,28 +181,19 @@ class Detector:
             self.verdict = ST_VERDICT_OK
         else:
             self.verdict = self._judge(sensing, inventory, tick)
-        self._mind_stops(inventory)
-        return self.verdict
-
-    def _mind_stops(self, inventory):
-        # What was level while the coolant moved is no level for a ramp that begins when it stands. A burst stops it too, and its rate
-        # wants that level.
-        stops = inventory.state[I_STOPS]
+        stops = values[I_STOPS]
         if stops != self._stops and self.verdict != ST_VERDICT_LEAK:
+            # What was level while the coolant moved is no level for a ramp that begins when it stands. A burst stops it too, and its rate
+            # wants that level.
             self._stops = stops
             self.history.restart()
+        return self.verdict
 
     def _close_gap(self, inventory):
         # The references stand, so that a loss during the gap is seen. Its time counts: a slope that is allowed was allowed meanwhile, and
         # what compensation may have drifted by is unrest.
         samples = self._gap_ticks // self._ticks_per_base
-        state = self.state
-        stage = 0
-        while stage < STAGES:
-            at = dk.D_STAGE + stage * dk.S_STRIDE + dk.S_BLOCKS
-            blocks = state[at] + samples // BLOCKS[stage]
-            state[at] = blocks if blocks < _BLOCKS_MAX else _BLOCKS_MAX
-            stage += 1
+        widen(samples, self.state, self._cfg)
         drift_ul = min(_GAP_MAX_UL, samples // 10 * _GAP_UL_S)
         if drift_ul > inventory.state[ik.I_UNREST_UL]:
             inventory.state[ik.I_UNREST_UL] = drift_ul

@@ -34,6 +34,7 @@ def configure(params):
         at = dk.DC_STAGE + stage * dk.SC_STRIDE
         cfg[at + dk.SC_PARENT] = PARENTS[stage]
         cfg[at + dk.SC_COUNT] = COUNTS[stage]
+        cfg[at + dk.SC_BLOCKS] = BLOCKS[stage]
         # nL/s over a block of BLOCKS x 100 ms, in uL
         allow_nl_s = params[P_STAGE_0_ALLOW_NL_S + 3 * stage]
         cfg[at + dk.SC_ALLOW_UL] = max(1, allow_nl_s // 10 * BLOCKS[stage] // 1000)

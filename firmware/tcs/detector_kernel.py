@@ -24,6 +24,7 @@ WIDTH = const(16)
 STAGES = const(8)
 GATE_STAGES = const(4)  # of a level of the history: those that may ask for its ramp fit
 PERMILLE_MAX = const(0xFFFE)
+BLOCKS_MAX = const(1000000)
 
 # detector state: globals, then one row a stage
 D_BASE_COUNT = const(0)
@@ -75,8 +76,9 @@ SC_COUNT = const(1)
 SC_ALLOW_UL = const(2)  # a block
 SC_GAIN_PERMILLE = const(3)  # threshold per noise of a base sample
 SC_FLOOR_UL = const(4)
-SC_STRIDE = const(5)
-DC_SIZE = const(44)
+SC_BLOCKS = const(5)  # base samples of a block
+SC_STRIDE = const(6)
+DC_SIZE = const(52)
 
 EXCESS_MAX_UL = const(1000000)
 NOISE_CAP_UL = const(100000)
@@ -376,6 +378,20 @@ def detect(sensitivity_ul_kpa: int, votes: int, noise_pa: int, unrest_ul: int, f
     st[D_TOP] = top_stage
     st[D_TOP_PERMILLE] = top
     return top
+
+
+@micropython.native
+def widen(samples: int, st: ptr32, cfg: ptr32) -> int:
+    """A gap of so many base samples: they count in every stage's reference, as they would have."""
+    stage = 0
+    while stage < STAGES:
+        at = D_STAGE + stage * S_STRIDE + S_BLOCKS
+        x = st[at] + samples // cfg[DC_STAGE + stage * SC_STRIDE + SC_BLOCKS]
+        if x > BLOCKS_MAX:
+            x = BLOCKS_MAX
+        st[at] = x
+        stage += 1
+    return 0
 
 
 @micropython.native

@@ -47,8 +47,11 @@ def stuff(data: ptr8, start: int, end: int) -> int:
     code_at = start
     while True:
         stop = code_at + 255  # a full block: 254 bytes without a zero
+        last = end
+        if stop < end:
+            last = stop
         at = code_at + 1
-        while at < end and at < stop and data[at]:
+        while at < last and data[at]:
             at += 1
         if at == end:
             data[code_at] = end - code_at
@@ -117,9 +120,13 @@ def seal(out: ptr8, at: int, end: int, sequence: int, table: ptr16) -> int:
     out[at + 4] = (length >> 8) & 255
     out[at + 5] = length & 255
     crc = 65535
+    if (end - at) & 1:
+        crc = 65280 ^ table[255 ^ out[at]]
+        at += 1
     while at < end:
         crc = ((crc << 8) & 65535) ^ table[(crc >> 8) ^ out[at]]
-        at += 1
+        crc = ((crc << 8) & 65535) ^ table[(crc >> 8) ^ out[at + 1]]
+        at += 2
     out[end] = crc >> 8
     out[end + 1] = crc & 255
     return end + 2
@@ -142,6 +149,13 @@ def pack(values: ptr32, kinds: ptr8, count: int, out: ptr8, at: int) -> int:
             out[at + 2] = (x >> 8) & 255
             out[at + 3] = x & 255
             at += 4
+        elif kind == 1 and x & 255 == x:
+            out[at] = x
+            at += 1
+        elif kind == 2 and x & 65535 == x:
+            out[at] = x >> 8
+            out[at + 1] = x & 255
+            at += 2
         else:
             low = 0
             high = 255

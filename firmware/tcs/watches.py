@@ -130,7 +130,7 @@ class Watches:
             return
         slot = tick // self._slot_ticks % _SLOTS
         if slot & 1 == 0:
-            if slot == 0:
+            if slot == 4:
                 sensing = app.sensing
                 self.pump.take_suction(middle(sensing.value(_T_RETURN), sensing.value(_T_SUPPLY), sensing.value(_T_GAS)))
             self._watch_pump(trusted)

@@ -20,6 +20,9 @@ _WATCHDOG_MS = const(8000)  # the RP2040's counts down twice as fast as document
 _ENABLE_BIT = const(0x8000)
 _VALVE_BITS = const(0x3FFF)
 _IOCTL_ERASE = const(6)
+_UART_LEVELS = const(0x40034034)  # at which the port's interrupts come
+_UART_STRIDE = const(0x4000)
+_TX_LEVEL = const(7)
 _SCRATCH = const(0x4005800C)  # watchdog scratch registers 0..2: kept over every reset but power-on
 _CLOCK_MARK = const(0x2C4C4B21)
 _COMMAND_MARK = const(0x2C4C4B22)
@@ -80,6 +83,7 @@ class Rp2Board:
         self._drives = bytearray(2)
         self._seen = bytearray(2)
         self._driven = -1  # no transfer yet
+        self._fifo_levels = _UART_LEVELS + pins.UART * _UART_STRIDE
         self._uart = machine.UART(pins.UART, tx=pin(pins.UART_TX), rx=pin(pins.UART_RX))
         self._flash, self._blocks = rp2_nor.make_nor(pins)
         self._usb = rp2_usb.UsbLink() if pins.LINK_ON_USB else None
@@ -93,6 +97,8 @@ class Rp2Board:
         """Start the clock's grid, the link and the watchdog, which cannot be stopped again."""
         self._tick_ms = tick_ms
         self._uart.init(baudrate=baud, timeout=0, txbuf=_SERIAL_BYTES, rxbuf=_SERIAL_BYTES)
+        # Each time the port asks for more the sleep between two ticks ends and begins again: let it ask when an eighth is left.
+        machine.mem32[self._fifo_levels] &= ~_TX_LEVEL
         self._watchdog = machine.WDT(timeout=_WATCHDOG_MS)
 
     def sample(self):

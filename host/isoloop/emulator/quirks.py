@@ -29,6 +29,9 @@ _PROGRAM_HEAD = 4  # command and address
 _TX_FULL = 1 << 5
 _TX_BUSY = 1 << 3
 _FIFO_BYTES = 32
+_UARTIFLS = 0x34
+_LEVELS_AT_RESET = 0x12
+_TX_THRESHOLDS_BYTES = (4, 8, 16, 24, 28)
 _BITS_PER_BYTE = 10
 
 RP2040PY_VERSION = "0.3.6"
@@ -128,16 +131,18 @@ class _Flash(RPSSI):
 class _PacedUart(_Uart):
     """A UART whose bytes leave at the line's pace, out of a transmit FIFO of 32, as `pace_uart()` makes of one.
 
-    The transmit flag rises when the FIFO drains to half, its reset threshold.
+    The transmit flag rises when the FIFO drains to the threshold of the register for it (RP2040 datasheet 4.2.8, UARTIFLS): half, at reset.
     """
 
     def pace(self) -> None:
         """Attach the FIFO."""
+        self._levels = _LEVELS_AT_RESET
         self._sending: deque[int] = deque()
         self._sent: Any = self.rp2040.clock.create_alarm(self._shift_out)
 
     def reset(self) -> None:
         super().reset()
+        self._levels = _LEVELS_AT_RESET
         self._sending.clear()
         self._sent.cancel()
 
@@ -147,8 +152,13 @@ class _PacedUart(_Uart):
         full = _TX_FULL if waiting >= _FIFO_BYTES else 0
         return (int(super().flags) & ~TXFE) | (_TX_BUSY if waiting else TXFE) | full
 
+    def read_uint32(self, offset: int) -> int:
+        return self._levels if offset == _UARTIFLS else int(super().read_uint32(offset))
+
     def write_uint32(self, offset: int, value: int) -> None:
-        if offset != UARTDR:
+        if offset == _UARTIFLS:
+            self._levels = value & 0x3F
+        elif offset != UARTDR:
             RPUART.write_uint32(self, offset, value)
         elif len(self._sending) < _FIFO_BYTES:  # what does not fit is lost, as on silicon
             self._sending.append(value & 0xFF)
@@ -162,7 +172,7 @@ class _PacedUart(_Uart):
         byte = self._sending.popleft()
         if self._sending:
             self._schedule()
-        if len(self._sending) == _FIFO_BYTES // 2:
+        if len(self._sending) == _TX_THRESHOLDS_BYTES[min(self._levels & 7, 4)]:
             self._interrupt_status |= UARTTXINTR
             self.check_interrupts()
         if self.on_byte:
