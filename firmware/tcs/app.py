@@ -11,7 +11,7 @@ from tcs.carry_kernel import flows
 from tcs.crew import Crew
 from tcs.data_path import TRUSTED, DataPath
 from tcs.detector import Detector
-from tcs.diagnosis import ALARMS, Diagnosis
+from tcs.diagnosis import ALARMS, WITHDRAWN, Diagnosis
 from tcs.events import Events
 from tcs.ground import Ground
 from tcs.housekeeping import Housekeeping
@@ -62,7 +62,7 @@ _P_CABIN = const(7)
 _PUMP_BIT = const(0x4000)
 _ENABLE_BIT = const(0x8000)
 _EVENTS = const(64)
-_REPORTS_A_TICK = const(2)  # channels: at start-up all sixteen become ok at once
+_REPORTS_A_TICK = const(4)  # channels: at start-up all sixteen become ok at once
 _ALL_SEGMENTS = const(7)
 _BYPASS_UL = const(60000)  # what a move of the bypass does to the profiles of the lines (docs/detector.md)
 
@@ -172,7 +172,9 @@ class App:
         self._last_tick = tick
         connected = self._connected if board.switches == valves.rest_switches else valves.connected()
         changed = sensing.update(board.counts, board.fresh, tick, self._adapt, connected)
-        trusted = self._check_data_path(tick)
+        seen = sensing.state
+        is_plain = self.data_path.state == TRUSTED and not seen[sk.ST_FROZEN_TICKS] and not seen[sk.ST_COHERENT]
+        trusted = is_plain or self._check_data_path(tick)
         if changed or self._untold:
             self._report_channels(changed | self._untold, trusted)
         if trusted and diagnosis.is_watching:
@@ -200,7 +202,8 @@ class App:
         self.safe_state.step()
         if board.switches != valves.rest_switches or held[PUMP_ON] != self._pump_was_on:
             self._drive(tick)
-        diagnosis.judge()
+        if diagnosis.words[ALARMS] & ~diagnosis.words[WITHDRAWN] != diagnosis.judged:
+            diagnosis.judge()
         self.black_box.step(self.drive_word, verdict, held[STATE], diagnosis.words[ALARMS], tick)
         self._report(verdict, tick)
 

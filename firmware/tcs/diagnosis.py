@@ -40,7 +40,8 @@ class Diagnosis:
     """.alarms: mask of latched classes (bit = ST_LEAK_CLASS_*); .leak_class: the one that speaks; .is_watching: watch_channels()
     has something to do. Allocation-free.
 
-    .withdrawn: mask of alarms whose cause has been found to be another one: they stay latched and do not speak.
+    .withdrawn: mask of alarms whose cause has been found to be another one: they stay latched and do not speak. .judged: the alarms less
+    these, as leak_class was judged by.
     """
 
     alarms = word(ALARMS)
@@ -56,7 +57,7 @@ class Diagnosis:
         self._bad_ticks = array("i", bytes(4 * sk.CHANNELS))
         self._ticks = 0
         self._was_unfit = False
-        self._judged = 0
+        self.judged = 0
         self.is_watching = True
 
     def latch(self, leak_class):
@@ -103,9 +104,9 @@ class Diagnosis:
         """The class that speaks now."""
         words = self.words
         speaking = words[ALARMS] & ~words[WITHDRAWN]
-        if speaking == self._judged:
+        if speaking == self.judged:
             return self.leak_class
-        self._judged = speaking
+        self.judged = speaking
         self.leak_class = ST_LEAK_CLASS_NONE
         if speaking:
             for leak_class in PRIORITY:

@@ -518,7 +518,7 @@ PATCHES = (
     Patch("py/nativeglue.c", _TO_POINTER, _TO_POINTER_QUICKLY),
     Patch("py/nativeglue.c", _TO_INT, _TO_INT_QUICKLY),
     Patch("ports/rp2/main.c", _MAIN, _COMPARE_WORDS),
-    Patch("py/mpconfig.h", r"^#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE \(128\)", "#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE (1024)"),
+    Patch("py/mpconfig.h", r"^#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE \(128\)", "#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE (4096)"),
     Patch(_FREEZER, _WORD_ALIGNED, r"\g<0>\1MP_NATIVE_ARCH_ARMV6M,\n"),
     Patch(_FREEZER, _SMALL, "    return -0x40000000 <= i <= 0x3FFFFFFF"),
 )
