@@ -116,7 +116,7 @@ class App:
         self._inventory_status = -1
         self._connected = -1
         self._bypass = -1
-        self._pump_was_on = True
+        self._pump_was_on = 1
         self._adapt = 1  # 0 while something is suspected: nothing is learned from it
         self._suspect_until = -1
         self._clear_ticks = params[P_CLEAR_MS] // self.tick_ms
@@ -271,7 +271,7 @@ class App:
 
     def _is_disturbed(self):
         """While the first valves travel the hole takes what it took; once one has shut, or the pump is off, it may not."""
-        return self._connected != _ALL_SEGMENTS or not self.isolation.pump_on
+        return self._connected != _ALL_SEGMENTS or not self.isolation.words[PUMP_ON]
 
     def _arm_again(self):
         # Recovery is over and what is in service is tight: a second leak must not hide behind the first one's latch.
@@ -311,30 +311,20 @@ class App:
 
     def _drive(self, tick):
         valves = self.valves
+        pump_on = self.isolation.words[PUMP_ON]
         valves.step(self.board.switches, tick)
-        if valves.faulted:
-            valve = 0
-            while valve < 7:
-                if (valves.faulted >> valve) & 1:
-                    self.events.emit(EV_VALVE_FAULT, valve, valves.fault_kind(valve))
-                valve += 1
-            self.diagnosis.latch(ST_LEAK_CLASS_VALVE_FAULT)
-        if valves.confirmed:
-            valve = 0
-            while valve < 7:
-                if (valves.confirmed >> valve) & 1:
-                    self.events.emit(EV_VALVE_CONFIRMED, valve, valves.position[valve])
-                valve += 1
+        if valves.faulted or valves.confirmed:
+            self._report_valves(valves.faulted, valves.confirmed)
         word = valves.drives
         if word:
             word |= _ENABLE_BIT
-        if self.isolation.pump_on:
+        if pump_on:
             word |= _PUMP_BIT
         self.drive_word = word
         connected = valves.connected()
-        if connected != self._connected or self.isolation.pump_on != self._pump_was_on:
+        if connected != self._connected or pump_on != self._pump_was_on:
             self._connected = connected
-            self._pump_was_on = self.isolation.pump_on
+            self._pump_was_on = pump_on
             self.sensing.disturb()
         if self._is_disturbed():
             self.leak_rate.close()
@@ -344,6 +334,23 @@ class App:
                 self.leak_rate.hold(self.inventory.unrest_ul())
                 self.inventory.disturb(_BYPASS_UL)
             self._bypass = bypass
+
+    def _report_valves(self, faulted, confirmed):
+        valves = self.valves
+        if faulted:
+            self.diagnosis.latch(ST_LEAK_CLASS_VALVE_FAULT)
+        valve = 0
+        while faulted:
+            if faulted & 1:
+                self.events.emit(EV_VALVE_FAULT, valve, valves.fault_kind(valve))
+            faulted >>= 1
+            valve += 1
+        valve = 0
+        while confirmed:
+            if confirmed & 1:
+                self.events.emit(EV_VALVE_CONFIRMED, valve, valves.position[valve])
+            confirmed >>= 1
+            valve += 1
 
     def _report(self, verdict, tick):
         is_suspect = verdict == ST_VERDICT_SUSPECT

@@ -12,7 +12,6 @@ from tcs import standing_kernel as ek
 _SUPPLY_MAX_ML = const(50000)
 _WANDER_MAX_PPM = const(2200)  # three times what it wanders by in the long run
 _P_CABIN = const(7)
-_T_GAS = const(8)
 
 
 class Standing:
@@ -58,13 +57,7 @@ class Standing:
         evidence = self.evidence
         values = inventory.state
         foot = sensing.foot
-        thermal_ml = 0
-        i = 0
-        while i < ik.SLOTS:
-            slope = values[ik.I_SLOPE_UL_K + i]
-            evidence[ek.E_SLOPE + i] = slope
-            thermal_ml += abs(slope) // 10 * (abs(values[ik.I_BEST_MC + i] + foot[_T_GAS + i]) // 1000) // 100
-            i += 1
+        thermal_ml = ek.weigh(values, foot, evidence)
         pressure_ml = values[ik.I_SENSITIVITY_UL_KPA] // 10 * (min(1000000, max(0, sensing.p_comp_pa + foot[0])) // 1000) // 100
         evidence[ek.E_PRESSURE_ML] = min(_SUPPLY_MAX_ML, pressure_ml)
         evidence[ek.E_THERMAL_ML] = min(_SUPPLY_MAX_ML, thermal_ml)

@@ -16,6 +16,11 @@ CH_CABIN = const(14)
 CHANNELS = const(15)
 
 # evidence
+I_SLOPE_UL_K = const(46)  # of the inventory's state, x6
+I_BEST_MC = const(22)
+T_GAS = const(8)  # channel of the first slot
+SLOTS = const(6)
+
 E_SLOPE = const(0)  # x6, uL per kelvin of a temperature slot
 E_WINDOW = const(6)  # base samples that the change came about in
 E_SUPPLY_OK = const(7)  # 1: the supply's channel is
@@ -55,6 +60,27 @@ def changes(st: ptr32, now: int, ref: int, out: ptr32) -> int:
         out[i] = st[now + i] - st[ref + i]
         i += 1
     return 0
+
+
+@micropython.native
+def weigh(inventory: ptr32, foot: ptr32, ev: ptr32) -> int:
+    """The inventory's slopes -> evidence. Returns what the temperatures' inventory is to the supply, mL a whole of it.
+
+    foot: by channel, what makes its value proportional to the counts.
+    """
+    total = 0
+    i = 0
+    while i < SLOTS:
+        slope = inventory[I_SLOPE_UL_K + i]
+        ev[E_SLOPE + i] = slope
+        if slope < 0:
+            slope = 0 - slope
+        x = inventory[I_BEST_MC + i] + foot[T_GAS + i]
+        if x < 0:
+            x = 0 - x
+        total += slope // 10 * (x // 1000) // 100
+        i += 1
+    return total
 
 
 @micropython.native

@@ -7,7 +7,7 @@ from micropython import const
 from tcs import valves_kernel as vk
 from tcs.carry_kernel import connected
 from tcs.tables import P_TICK_MS, P_VALVE_LIMIT_MS, P_VALVE_RETRIES, ST_VALVE_POSITION_TRAVELLING
-from tcs.valves_kernel import drive
+from tcs.valves_kernel import drive, moving
 
 COUNT = vk.COUNT
 BYPASS = const(6)
@@ -73,12 +73,7 @@ class Valves:
 
     def is_moving(self):
         """True while any valve is driven or waits for its next try."""
-        valve = 0
-        while valve < COUNT:
-            if self.goal[valve] != HOLD and self.position[valve] != self.goal[valve] and not self.failed[valve]:
-                return True
-            valve += 1
-        return False
+        return moving(self.position, self.goal, self.failed) != 0
 
     def is_segment_closed(self, segment):
         """True when both valves of a radiator are confirmed closed, one of them perhaps by the pressure behind it."""

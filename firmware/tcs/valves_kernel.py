@@ -108,3 +108,15 @@ def drive(
                     drives |= 1 << (2 * valve + goal[valve])
         valve += 1
     return drives
+
+
+@micropython.native
+def moving(position: ptr32, goal: ptr32, failed: ptr32) -> int:
+    """Mask of the valves that are driven or wait for their next try."""
+    mask = 0
+    valve = 0
+    while valve < COUNT:
+        if goal[valve] != HOLD and position[valve] != goal[valve] and failed[valve] == 0:
+            mask |= 1 << valve
+        valve += 1
+    return mask

@@ -133,14 +133,15 @@ def probe_{place}({arguments}):
 """
 """Plain functions and no closures: one of those allocates when it is called with four arguments, under heap_lock."""
 _KERNELS = ("sense", "vote", "heads", "reference", "temperatures", "estimate", "account", "sample", "accumulate", "detect", "record")
-_STEP, _WATCHES, _RECOVERY, _SAFE_STATE, _BLACK_BOX, _CREW, _TELEMETRY, _GROUND, _KEEP, _EMPTY = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
-_SETTLE = -1
-_CYCLE = ("watches", "recovery", "crew's figures", "telemetry", "whole cycle")
+_STEP, _WATCHES, _RECOVERY, _SAFE_STATE, _BLACK_BOX, _CREW, _TELEMETRY, _GROUND, _KEEP, _EMPTY, _RATE = range(11)
+_SETTLE = _RATE + 1
+_CYCLE = ("leak rate", "watches", "recovery", "crew's figures", "telemetry", "whole cycle")
 """Parts whose worst case is shown: what touches the memory chip, which this bench's board only feigns, is the full tick's to show."""
 _AROUND = {_CREW: _TELEMETRY}
 """The stage that calls another one, where that is not the cycle itself."""
 _PROBES = (
     (_EMPTY, "empty", "stage", ""),
+    (_RATE, "app", "_estimate", "a"),
     (_WATCHES, "app.watches", "step", "a, b"),
     (_RECOVERY, "app.recovery", "step", "a, b, c, d"),
     (_SAFE_STATE, "app.safe_state", "step", ""),
@@ -150,6 +151,7 @@ _PROBES = (
 )
 _PARTS: tuple[tuple[str, tuple[int, ...], int | None], ...] = (
     ("control step", (_STEP,), STEP_MAX_CYCLES),
+    ("leak rate", (_RATE,), None),
     ("watches", (_WATCHES,), None),
     ("recovery", (_RECOVERY,), None),
     ("crew's figures", (_CREW,), None),
@@ -157,9 +159,9 @@ _PARTS: tuple[tuple[str, tuple[int, ...], int | None], ...] = (
     ("telemetry", (_TELEMETRY,), None),
     ("ground", (_GROUND,), None),
     ("memory's copies", (_SETTLE, _KEEP), None),
-    ("whole cycle", (_STEP, _WATCHES, _RECOVERY, _CREW, _SAFE_STATE, _BLACK_BOX, _TELEMETRY), None),
+    ("whole cycle", (_STEP, _RATE, _WATCHES, _RECOVERY, _CREW, _SAFE_STATE, _BLACK_BOX, _TELEMETRY), None),
 )
-"""Step: sensing, data path, inventory, detector, leak rate, isolation, valves, diagnosis, and the code that joins them."""
+"""Step: sensing, data path, inventory, detector, isolation, valves, diagnosis, and the code that joins them."""
 
 def measure(full: bool) -> list[dict[str, Any]]:
     """The rows of the document.
@@ -241,11 +243,11 @@ def _ticks(output: str, spans: list[int]) -> tuple[list[list[int]], dict[str, in
         # What a probe adds to the stage it stands around, and to the one that calls it.
         inner = min(row[1] for row in empty)
         outer = min(row[0] + row[2] for row in empty) - inner
-        tick = [0] * 10
+        tick = [0] * (_SETTLE + 1)
         tick[_SETTLE] = own[0]
         for place, cycles in zip(line, own[1:], strict=True):
             tick[place] += cycles - (inner if place else 0)
-        stages = sum(1 for place in line if 0 < place < _GROUND)
+        stages = sum(1 for place in line if 0 < place < _GROUND or place == _RATE)
         tick[_STEP] -= stages * outer + inner
         found.append(tick)
     alone = spans[at:]
