@@ -181,13 +181,17 @@ class Detector:
             self.verdict = ST_VERDICT_OK
         else:
             self.verdict = self._judge(sensing, inventory, tick)
-        stops = values[I_STOPS]
+        if values[I_STOPS] != self._stops:
+            self._mind_stops(inventory)
+        return self.verdict
+
+    def _mind_stops(self, inventory):
+        # What was level while the coolant moved is no level for a ramp that begins when it stands. A burst stops it too, and its rate
+        # wants that level.
+        stops = inventory.state[I_STOPS]
         if stops != self._stops and self.verdict != ST_VERDICT_LEAK:
-            # What was level while the coolant moved is no level for a ramp that begins when it stands. A burst stops it too, and its rate
-            # wants that level.
             self._stops = stops
             self.history.restart()
-        return self.verdict
 
     def _close_gap(self, inventory):
         # The references stand, so that a loss during the gap is seen. Its time counts: a slope that is allowed was allowed meanwhile, and

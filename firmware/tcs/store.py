@@ -25,6 +25,7 @@ KINDS = 7
 _FIRST = (0, 0, 2, 6, 8, 10, 12)
 _COUNT = (0, 2, 2, 2, 2, 2, 4)
 _ROOM = (0, 8, 8, 8, 8, 8, 16)  # erased pages that must be ready, so also the longest record
+ROUND = sum(_COUNT) + KINDS  # calls of tidy() in which every kind has had its turn
 _BLANK = b"\xff" * 256
 _TRIES = const(3)
 _MAX_SEQUENCE = const(0x3FFFFFFF)
@@ -56,6 +57,7 @@ class Store:
         self._reach = bytearray([PAGES] * PAGES)  # by sector: longest run of pages that its last erase gave; short where it is worn
         self._found_page = 0
         self._tidying = 0  # kind whose sectors tidy() looks at, one a call; 0: none
+        self._tidied = 0  # and the one before
         self._looked_from = 0
         self._looked = 0
         self._candidate = -1
@@ -140,6 +142,8 @@ class Store:
 
     def wrote(self, kind, sector, page):
         """A record of the next sequence stands there now."""
+        if kind == self._tidying and sector != self._sector[kind]:
+            self._tidying = 0  # what was looked at with another sector in use says nothing
         self._sequence[kind] += 1
         self._sector[kind] = sector
         self._at_page[kind] = page
@@ -153,12 +157,21 @@ class Store:
         self._tidying = 0
 
     def tidy(self):
-        """Look at one sector, or erase one, so that the next records find room. True when it erased: that took 45 ms, at worst 400."""
-        kind = 1
-        while kind < KINDS:
+        """Look at one sector, or erase one, so that the next records find room. True when it erased: that took 45 ms, at worst 400.
+
+        A kind's sectors are looked at to the end before another kind's; the kinds take turns.
+        """
+        kind = self._tidying
+        if kind:
+            return self._tidy_kind(kind)
+        kind = self._tidied
+        left = KINDS - 1
+        while left:
+            kind = kind % (KINDS - 1) + 1
             if (self._untidy >> kind) & 1:
+                self._tidied = kind
                 return self._tidy_kind(kind)
-            kind += 1
+            left -= 1
         return False
 
     def load_calibration(self, kinds, lows, highs):

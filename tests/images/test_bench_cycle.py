@@ -14,7 +14,7 @@ def test_cycle_bench_measures_step_tick_boot_and_heap_on_the_chip(pico_uf2: Path
     quiet = rows["control step, quiet, median"]["value"]
     assert rows["control step, worst case"]["value"] >= quiet > 10_000
     assert rows["full tick, worst case"]["value"] >= rows["full tick, quiet, median"]["value"] > quiet
-    assert rows[f"allocation faults, {cycle.BOARD_TICKS} ticks"]["value"] == 0
+    assert rows["allocation faults"]["value"] == 0
     assert rows["boot to first sample"]["ok"]
     assert 0 < rows["boot to first sample"]["value"] < rows["boot to first telemetry, to the tick"]["value"]
     assert rows["boot to first telemetry, to the tick"]["ok"]

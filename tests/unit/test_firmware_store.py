@@ -36,7 +36,7 @@ def newest(nor: Nor, kind: int = KIND) -> tuple[int, bytes] | None:
 
 
 def tidy_all(store: Store) -> None:
-    for _ in range(2 * records.KINDS):  # it looks at one kind a call
+    for _ in range(2 * records.ROUND):  # it looks at one sector a call
         store.tidy()
 
 
@@ -283,3 +283,41 @@ def test_saving_allocates_nothing() -> None:
             env={**os.environ, "MICROPYPATH": str(firmware.FIRMWARE)}, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.stdout.split() == ["True", "2", "120", "60", str(0x3FFFFF00 + 59)], done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("before", "between"), [(9, 30), (9, 100), (1, 40), (16, 33)])
+def test_saves_between_two_looks_never_leave_a_kind_without_room(before: int, between: int) -> None:
+    """While something is suspected nothing is tidied; what had been looked at until then is no longer so afterwards."""
+    board = FlakyNor()
+    store = Store(board)
+    for number in range(1, before + 1):
+        assert store.save(KIND, payload(number, 40), 40)
+    for _ in range(3):
+        store.tidy()
+    for number in range(between):
+        store.save(KIND, payload(number, 40), 40)
+    tidy_all(store)
+    assert store.save(KIND, payload(99, 40), 40)
+
+
+def test_kinds_take_turns_however_often_one_is_saved() -> None:
+    board = FlakyNor()
+    store = Store(board)
+    refused = 0
+    for second in range(1200):
+        store.save(KIND, payload(second, 40), 40)
+        if second % 60 == 0:
+            refused += not store.save(records.KIND_KEY, payload(second, 300), 300)
+        store.tidy()
+    assert refused == 0
+
+
+def test_a_round_erases_whatever_kind_is_untidy_first() -> None:
+    board = FlakyNor()
+    store = Store(board)
+    for number in range(1, 11):
+        assert store.save(KIND, payload(number, 40), 40)
+    while store.save(records.KIND_KEY, payload(7, 40), 40):
+        pass
+    fresh = Store(board)
+    assert any(fresh.tidy() for _ in range(records.ROUND))

@@ -5,6 +5,7 @@ from array import array
 import pytest
 
 from tcs import carry_kernel as ck
+from tcs import cooling_kernel as cool
 from tcs import detector_kernel as dk
 from tcs import history, tables
 from tcs import inventory_kernel as ik
@@ -14,6 +15,7 @@ from tcs import sensing_kernel as sk
 from tcs import standing_kernel as ek
 from tcs import trial as tr
 from tcs import valves as vb
+from tcs import valves_kernel as vk
 from tcs.frame_kernel import pack
 
 NAMES = {
@@ -38,6 +40,21 @@ def test_carry_repeats_the_layouts_of_the_other_kernels():
             assert getattr(ck, name) == getattr(home, name), name
     assert history.FIRST == ck.W_PRESSURE
     assert history.CHANNEL_RING == ck.CHANNEL_RING == ek.RING
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_other_kernels_repeat_the_layouts():
+    for name in ("I_BEST_MC", "T_RAD1", "I_JUMP_TICKS", "UNKNOWN"):
+        assert getattr(cool, name) == getattr(ik, name), name
+    for name in ("IN_P_RAD_PA", "IN_TEMP_MC", "IN_COOLING_UL_S", "IN_EXPANSION_UL_K"):
+        assert getattr(cool, name) == getattr(tr, name), name
+    for name in ("I_SLOPE_UL_K", "I_BEST_MC", "SLOTS"):
+        assert getattr(ek, name) == getattr(ik, name), name
+    assert ek.T_GAS == ck.T_GAS
+    for name in ("OPEN", "CLOSED", "TRAVELLING", "FAULT"):
+        assert getattr(vk, name) == getattr(tables, "ST_VALVE_POSITION_" + name), name
+    for name in ("TIMEOUT", "CONTRADICTION", "MOVED"):
+        assert getattr(vk, name) == getattr(tables, "ST_VALVE_FAULT_" + name), name
 
 
 @pytest.mark.req("REQ-KRN-001")

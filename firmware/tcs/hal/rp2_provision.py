@@ -3,7 +3,7 @@
 import os
 
 from tcs.hal import rp2_nor
-from tcs.store import KINDS, Store
+from tcs.store import KINDS, ROUND, Store
 
 _SLOT = "/slot"
 
@@ -31,4 +31,7 @@ def switch(folder, made_for):
 
 
 def _make_room(store):
-    return any([store.tidy() for _ in range(KINDS)])
+    for _ in range(ROUND):
+        if store.tidy():
+            return True
+    return False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import replace
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 from isoloop.bench import cycle_variants, feigned_chip
@@ -22,13 +22,12 @@ FREE_HEAP_MIN_BYTES = 100_000
 BOOT_MAX_S = 1.5
 TELEMETRY_MAX_S = 2.0
 COMMAND = "isoloop bench cycle"
-TICKS = 40
+TICKS = 300
 LEAK_TICK = 20
-FULL_TICKS = 300
-BOARD_TICKS = 60
+FULL_TICKS = 3000
+BOARD_LEAK_TICK = 60
 _STARTED = 20
 """Of those: what a start does once is done, the first telemetry told."""
-_MIDDLE = (BOARD_TICKS - _STARTED) // 2
 _PUMP = 1 << 14
 _ROW_BYTES = 34
 _LIMIT_S = 120.0
@@ -190,17 +189,17 @@ def measure(full: bool) -> list[dict[str, Any]]:
     for name, places, most in _PARTS:
         each = [sum(tick[place] for place in places) for tick in told[1:]]
         if most or name in _CYCLE:
-            rows.append(_row(f"{name}, worst case", max(each), "cycles", f"<= {most}" if most else "", most))
+            rows += _worst(name, each, LEAK_TICK - 1, most)
         quiet = sorted(each[: LEAK_TICK - 1])
         rows.append(_row(f"{name}, quiet, median", quiet[len(quiet) // 2], "cycles", "", None))
-    step = rows[1]["value"]  # quiet
+    step = next(row["value"] for row in rows if row["name"] == "control step, quiet, median")
     return [
         *rows,
         _row("kernels of the quiet step", sum(kernels.values()), "cycles", "", None),
         _row("their share", round(100 * sum(kernels.values()) / step, 1), "%", "", None),
         *(_row(f"kernel {name}", cycles, "cycles", "", None) for name, cycles in kernels.items()),
         *_variant_rows(uf2, source, files),
-        *_board_rows(uf2, scenario),
+        *_board_rows(scenario, ticks),
     ]
 
 
@@ -267,7 +266,7 @@ def bench(full: bool, json: bool) -> int:
             mark = "ok" if row["ok"] else "MISSED"
             print(f"{row['name']:<38} {row['value']:>12,.7g} {row['unit']:<7} want {row['want'] or '-':<12} {mark}")
         if not full:
-            print(f"cut: {TICKS} ticks of ms22 with its hole opened at tick {LEAK_TICK}; --full takes {FULL_TICKS}")
+            print(f"cut: the first {TICKS} ticks of ms22, its hole open from tick {LEAK_TICK} on; --full takes {FULL_TICKS}")
     return EXIT_OK if all(row["ok"] for row in rows) else EXIT_EXPECTATION
 
 
@@ -275,8 +274,8 @@ def _row(name: str, value: float, unit: str, want: str, most: float | None) -> d
     return {"name": name, "value": value, "unit": unit, "want": want, "ok": most is None or value <= most, "command": COMMAND}
 
 
-def _plant(scenario: Scenario) -> Plant:
-    at_s = LEAK_TICK * scenario.tick_ms / 1000
+def _plant(scenario: Scenario, leak_tick: int = LEAK_TICK) -> Plant:
+    at_s = leak_tick * scenario.tick_ms / 1000
     leaks = [PlantEvent(at_s, event.kind, dict(event.fields)) for event in scenario.events if event.kind == "leak"]
     return Plant(scenario.plant, scenario.seed, scenario.tick_ms, leaks)
 
@@ -300,7 +299,16 @@ def _fly(scenario: Scenario, ticks: int) -> tuple[bytes, Nor]:
     return bytes(pins), _memory(scenario, plant)
 
 
-def _board_rows(uf2: Path, scenario: Scenario) -> list[dict[str, Any]]:
+def _worst(name: str, each: list[int], before_leak: int, most: int | None) -> list[dict[str, Any]]:
+    """The worst case of all ticks; where something is wanted of it, also before anything leaks, and how many are above."""
+    found = [_row(f"{name}, worst case", max(each), "cycles", f"<= {most}" if most else "", most)]
+    if most:
+        found.append(_row(f"{name}, worst before the leak", max(each[:before_leak]), "cycles", "", None))
+        found.append(_row(f"{name}, ticks above {most}", sum(cycles > most for cycles in each), f"of {len(each)}", "", None))
+    return found
+
+
+def _board_rows(scenario: Scenario, ticks: int) -> list[dict[str, Any]]:
     """Of the whole firmware behind its real board: boot, a tick with sampling, transfer and link, and the heap that it telemeters."""
     from isoloop.targets.pico import open_pico
 
@@ -309,13 +317,13 @@ def _board_rows(uf2: Path, scenario: Scenario) -> list[dict[str, Any]]:
     faults = 0
     free_heap = 0
     telemetry_s = 0.0
-    plant = _plant(replace(scenario, events=()))
+    plant = _plant(scenario, BOARD_LEAK_TICK)
     cycles = []
     work = []
     try:
         target.start(_memory(scenario, plant), 0)
         powered_s = target.chip.time_s - target.boot_s
-        for tick in range(BOARD_TICKS):
+        for tick in range(ticks):
             before = target.chip.cycles
             answer = target.tick(plant.counts, plant.fresh, plant.switches, tick)
             cycles.append(target.chip.cycles - before)
@@ -331,13 +339,14 @@ def _board_rows(uf2: Path, scenario: Scenario) -> list[dict[str, Any]]:
                     free_heap = report.values[[field.name for field in report.structure.fields].index("free_heap_bytes")]
     finally:
         target.close()
+    quiet = slice(_STARTED, BOARD_LEAK_TICK)
     return [
-        _row("full tick, worst case", max(work[1:]), "cycles", f"<= {TICK_MAX_CYCLES}", TICK_MAX_CYCLES),
-        _row("full tick, quiet, median", sorted(work[_STARTED:])[_MIDDLE], "cycles", f"<= {TICK_MAX_CYCLES}", TICK_MAX_CYCLES),
-        _row("the same with its waiting", sorted(cycles[_STARTED:])[_MIDDLE], "cycles", "", None),
+        *_worst("full tick", work[1:], BOARD_LEAK_TICK - 1, TICK_MAX_CYCLES),
+        _row("full tick, quiet, median", median_low(work[quiet]), "cycles", f"<= {TICK_MAX_CYCLES}", TICK_MAX_CYCLES),
+        _row("the same with its waiting", median_low(cycles[quiet]), "cycles", "", None),
         _row("of it waiting for the converter", _CONVERTER_CYCLES, "cycles", "", None),
         _row("boot to first sample", target.boot_s, "s", f"<= {BOOT_MAX_S:g}", BOOT_MAX_S),
         _row("boot to first telemetry, to the tick", telemetry_s, "s", f"<= {TELEMETRY_MAX_S:g}", TELEMETRY_MAX_S),
-        _row(f"allocation faults, {BOARD_TICKS} ticks", faults, "ticks", "<= 0", 0),
+        _row("allocation faults", faults, "ticks", "<= 0", 0),
         {**_row("free heap after start", free_heap, "B", f">= {FREE_HEAP_MIN_BYTES}", None), "ok": free_heap >= FREE_HEAP_MIN_BYTES},
     ]

@@ -72,7 +72,8 @@ def bench(name: str, full: bool, json: bool, parts: Sequence[str] = (), afresh: 
     if not json and not full and name == "link":
         print("cut: 60 000 of 2 million hostile frames, 2 of 100 MB of noise, 60 000 of a million noisy frames; --full sends all of it")
     elif not json and not full:
-        print(f"cut: nominal-orbit to {NOMINAL_CUT_S / 3600:g} of its 24 h, the day's wall time in proportion; --full flies all of it")
+        print(f"cut: nominal-orbit to {NOMINAL_CUT_S / 3600:g} of its 24 h, the day's wall time in proportion; ms22 on the Pico its first"
+              " minute, likewise; --full flies all of both")
     if json:
         shown = [{key: value for key, value in asdict(row).items() if key != "wall_time"} for row in rows]
         jsonout.emit({"bench": name, "rows": shown})

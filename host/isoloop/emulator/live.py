@@ -3,8 +3,8 @@
     with LiveBoard(uf2) as board:
         subprocess.run(["mpremote", "connect", board.port, "exec", "print(1)"])
 
-For trying `isoloop flash`, `serial:` and mpremote without a board (`python -m isoloop.emulator`), and for testing them. It runs at real
-time where it sleeps and at a fifth to a third of it where it works.
+For trying `isoloop flash`, `serial:` and mpremote without a board (`python -m isoloop.emulator`), and for testing them. It sleeps in real
+time and works as quickly as the host can.
 """
 
 from __future__ import annotations

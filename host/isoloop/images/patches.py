@@ -89,6 +89,11 @@ _ROOM = """\\g<0>\
                     continue;
                 }
 """
+# Sized for what it holds, or filling it anew would make it grow again, and one that found no memory then would lose the rest.
+_NEW_SIZE = r"^    size_t new_alloc = get_hash_alloc_greater_or_equal_to\(map->alloc \+ 1\);$"
+_ROOMY_SIZE = """\
+    size_t needed = map->used + map->used / 3 + 1;
+    size_t new_alloc = get_hash_alloc_greater_or_equal_to(needed > map->alloc ? needed : map->alloc + 1);"""
 # The C library of the build compares byte by byte. The copies of memory.py are compared whole, twice a tick.
 _MAIN = r"^int main\(int argc, char \*\*argv\) \{$"
 _COMPARE_WORDS = """\
@@ -136,6 +141,10 @@ void *memmove(void *to, const void *from, size_t count) {
 _FRAME = r"^#define VM_MAX_STATE_ON_STACK \(sizeof\(mp_uint_t\) \* 11\)$"
 # A call whose frame is larger than this takes it from the heap, which is searched for it; under the heap lock it is on the stack anyhow.
 _FRAME_ON_STACK = "#define VM_MAX_STATE_ON_STACK (sizeof(mp_uint_t) * 48)"
+
+# The stack is checked before the frame is laid out: what is kept free below must hold it.
+_MARGIN = r"^(#define MICROPY_STACK_CHECK_MARGIN +)\(256\)$"
+_WIDE_MARGIN = r"\1(768)"
 
 # Comparing, adding and masking two small integers, here and not three calls away.
 _BINARY_OP = (
@@ -392,10 +401,15 @@ _ALL_MAY_BE_HIDDEN = """\\g<0>\
                 // What it hides from now on, or is hidden by, nobody knows.
                 memset(mp_hidden_methods, 0xFF, sizeof(mp_hidden_methods));
 """
+# object.__setattr__ stores past all of that.
+_STORE_UNSEEN = r"^ {4}mp_map_lookup\(&self->members, attr, MP_MAP_LOOKUP_ADD_IF_NOT_FOUND\)->value = value;$"
+_MAY_HIDE = "    memset(mp_hidden_methods, 0xFF, sizeof(mp_hidden_methods));\n\\g<0>"
 _STORE_ATTR = r"^ {20}DECODE_QSTR;\n(?= {20}mp_store_attr\(sp\[0\], qst, sp\[-1\]\);$)"
 _STORE_ATTR_QUICKLY = """\\g<0>\
                     const mp_obj_type_t *type = mp_obj_get_type(sp[0]);
-                    if (mp_obj_is_instance_type(type) && !(type->flags & MP_TYPE_FLAG_HAS_SPECIAL_ACCESSORS)) {
+                    // Nothing to store is a deletion.
+                    if (sp[-1] != MP_OBJ_NULL && mp_obj_is_instance_type(type)
+                        && !(type->flags & MP_TYPE_FLAG_HAS_SPECIAL_ACCESSORS)) {
                         mp_obj_instance_t *self = MP_OBJ_TO_PTR(sp[0]);
                         mp_map_elem_t *elem = quick_look_up(&self->members, qst);
                         if (elem != NULL) {
@@ -415,8 +429,6 @@ _LOAD_GLOBAL_QUICKLY = """\\g<0>\
                         DISPATCH();
                     }
 """
-# Where a call stands is noted where it can raise, and not at every instruction.
-_EXC_IP = r"^#define SELECTIVE_EXC_IP \(0\)$"
 # A call with as many arguments as the function names, none of them special: its prelude is read once.
 _CALL = r"^static mp_obj_t fun_bc_call\(.+\) \{\n {4}mp_cstack_check\(\);\n"
 _CALL_QUICKLY = """\\g<0>
@@ -499,7 +511,9 @@ PATCHES = (
     Patch(_MAP, _LOOK_UP, _QUICK_LOOK_UP),
     Patch(_MAP, _NEXT_PLACE, _NEXT_PLACE_QUICKLY),
     Patch(_MAP, _NOT_THERE, _ROOM),
+    Patch(_MAP, _NEW_SIZE, _ROOMY_SIZE),
     Patch("py/objfun.c", _FRAME, _FRAME_ON_STACK),
+    Patch(_CONFIG, _MARGIN, _WIDE_MARGIN),
     Patch(_VM, _BINARY_OP, _SMALL_BINARY_OP),
     Patch(_VM, _VM_INCLUDES, _VM_SHORTCUTS),
     Patch(_VM, _LOAD_ELEMENT, _LOAD_ELEMENT_QUICKLY),
@@ -508,12 +522,13 @@ PATCHES = (
     Patch(_VM, _STORE_ATTR, _STORE_ATTR_QUICKLY),
     Patch(_VM, _LOAD_MEMBER, _LOAD_MEMBER_QUICKLY),
     Patch(_VM, _LOAD_GLOBAL, _LOAD_GLOBAL_QUICKLY),
-    Patch(_VM, _EXC_IP, "#define SELECTIVE_EXC_IP (1)"),
     Patch("py/objfun.c", _CALL, _CALL_QUICKLY),
     Patch("py/objtype.h", _HIDDEN_NOTE, _HIDDEN_NOTED),
     Patch(_TYPES, _HIDDEN_PLACE, _HIDDEN_WORDS),
     Patch(_TYPES, _STORE_MEMBER, _NOTE_HIDDEN),
     Patch(_TYPES, _STORE_IN_CLASS, _ALL_MAY_BE_HIDDEN),
+    Patch("py/objobject.c", _STORE_UNSEEN, _MAY_HIDE),
+    Patch("py/objobject.c", r'^#include "py/runtime\.h"$', "\\g<0>\n#include <string.h>"),
     Patch("py/nativeglue.c", r'^#include "py/smallint\.h"$', '\\g<0>\n#include "py/objarray.h"'),
     Patch("py/nativeglue.c", _TO_POINTER, _TO_POINTER_QUICKLY),
     Patch("py/nativeglue.c", _TO_INT, _TO_INT_QUICKLY),
