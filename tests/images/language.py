@@ -1,4 +1,4 @@
-# ruff: noqa: B023, E741, UP028 - it shadows, closes over loops and says things the long way on purpose
+# ruff: noqa: B023, E741, F821, UP028 - it shadows, closes over loops and says things the long way on purpose
 """What the image's MicroPython answers in its loop, from all sides: run by CPython and by the image's interpreter, it prints the same."""
 
 from array import array
@@ -219,16 +219,21 @@ told("stops", lambda: counts([1, 2, Stops(), 3]))
 print(counts([0, 1, "", "a", (), (0,), 0.0, None, True, False, [], {}, -1]))
 
 # Names: shadowed, deleted, many, again
-max = lambda *found: "shadowed"
+
+
+def max(*found):
+    return "shadowed"
+
+
 print(max(1, 2))
 del max
 print(max(1, 2))
 names = {}
 for i in range(200):
-    names["n%d" % i] = i
+    names[f"n{i}"] = i
     if i % 3 == 0:
-        del names["n%d" % (i // 2)]
-        names["n%d" % (i // 2)] = -i
+        del names[f"n{i // 2}"]
+        names[f"n{i // 2}"] = -i
 print(sum(names.values()), len(names))
 for turn in range(300):
 
