@@ -111,6 +111,7 @@ class App:
         self.alloc_faults = 0
         self.late_ticks = 0
         self._last_tick = -1
+        self._has_woken = False
         self._status = array("i", bytes(4 * sk.CHANNELS))
         self._untold = 0  # channels whose status may have changed and was not looked at yet
         self._inventory_status = -1
@@ -174,7 +175,7 @@ class App:
         changed = sensing.update(board.counts, board.fresh, tick, self._adapt, connected)
         seen = sensing.state
         is_plain = self.data_path.state == TRUSTED and not seen[sk.ST_FROZEN_TICKS] and not seen[sk.ST_COHERENT]
-        trusted = is_plain or self._check_data_path(tick)
+        trusted = (is_plain and not self._has_woken) or self._check_data_path(tick)
         if changed or self._untold:
             self._report_channels(changed | self._untold, trusted)
         if trusted and diagnosis.is_watching:
@@ -212,7 +213,9 @@ class App:
         self.isolation.is_awake = True
         self.recovery.is_awake = True
         self.diagnosis.is_watching = True
+        self.diagnosis.judged = -1
         self.valves.rest_switches = -1
+        self._has_woken = True
 
     def _count_late(self, tick):
         late = tick - self._last_tick - 1
@@ -221,6 +224,7 @@ class App:
             self.events.emit(EV_OVERRUN, late)
 
     def _check_data_path(self, tick):
+        self._has_woken = False
         kind = self.data_path.step(self.sensing, tick)
         if kind >= 0:
             self.events.emit(EV_DATA_PATH_FAULT, kind)

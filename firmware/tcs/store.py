@@ -28,6 +28,10 @@ _ROOM = (0, 8, 8, 8, 8, 8, 16)  # erased pages that must be ready, so also the l
 ROUND = sum(_COUNT) + KINDS  # calls of tidy() in which every kind has had its turn
 _BLANK = b"\xff" * 256
 _TRIES = const(3)
+_UNKNOWN = const(0xFF)  # of a run of pages
+_NOTHING = const(0)  # what tidying a kind took
+_LOOKED = const(1)
+_ERASED = const(2)
 _MAX_SEQUENCE = const(0x3FFFFFFF)
 _CALIBRATION_ROW_SIZE = const(10)
 CALIBRATION_OK = -1
@@ -56,18 +60,17 @@ class Store:
         self._untidy = (1 << KINDS) - 2
         self._reach = bytearray([PAGES] * PAGES)  # by sector: longest run of pages that its last erase gave; short where it is worn
         self._found_page = 0
-        self._tidying = 0  # kind whose sectors tidy() looks at, one a call; 0: none
-        self._tidied = 0  # and the one before
-        self._looked_from = 0
-        self._looked = 0
-        self._candidate = -1
+        self._blank = bytearray([_UNKNOWN] * PAGES)  # by sector: its longest run of erased pages, since nothing was written there
+        self._tidied = 0  # kind that had its turn last
         self.failures = 0
 
     def look(self):
-        """Find the newest record of every kind, so that no cycle has to. For boot."""
+        """Find the newest record of every kind, and how many pages are erased, so that no cycle has to. For boot."""
         for kind in range(1, KINDS):
             if self._sequence[kind] < 0:
                 self._find(kind)
+            for sector in range(_FIRST[kind], _FIRST[kind] + _COUNT[kind]):
+                self._blank[sector] = self._blank_pages(sector)
 
     def newest(self, kind):
         """(slot, sequence, payload) of the newest valid record of `kind`, slot counting its sectors from 0; None when there is none."""
@@ -127,6 +130,7 @@ class Store:
                 page += 1
                 if run == pages:
                     self._found_page = page - pages
+                    self._blank[sector] = _UNKNOWN
                     return sector
             sector = self._after(kind, sector)
             page = 0
@@ -142,8 +146,7 @@ class Store:
 
     def wrote(self, kind, sector, page):
         """A record of the next sequence stands there now."""
-        if kind == self._tidying and sector != self._sector[kind]:
-            self._tidying = 0  # what was looked at with another sector in use says nothing
+        self._blank[sector] = _UNKNOWN
         self._sequence[kind] += 1
         self._sector[kind] = sector
         self._at_page[kind] = page
@@ -153,25 +156,22 @@ class Store:
         """A page of this sector did not take its content: leave the sector alone until the next boot."""
         self.failures += 1
         self._reach[sector] = PAGES - 1
+        self._blank[sector] = _UNKNOWN
         self._untidy |= 1 << kind
-        self._tidying = 0
 
     def tidy(self):
         """Look at one sector, or erase one, so that the next records find room. True when it erased: that took 45 ms, at worst 400.
 
-        A kind's sectors are looked at to the end before another kind's; the kinds take turns.
+        The kinds take turns.
         """
-        kind = self._tidying
-        if kind:
-            return self._tidy_kind(kind)
         kind = self._tidied
-        left = KINDS - 1
-        while left:
+        for _ in range(KINDS - 1):
             kind = kind % (KINDS - 1) + 1
             if (self._untidy >> kind) & 1:
                 self._tidied = kind
-                return self._tidy_kind(kind)
-            left -= 1
+                done = self._tidy_kind(kind)
+                if done != _NOTHING:
+                    return done == _ERASED
         return False
 
     def load_calibration(self, kinds, lows, highs):
@@ -199,37 +199,31 @@ class Store:
         if self._sequence[kind] < 0:
             self._find(kind)
         active = self._sector[kind]
-        first = _FIRST[kind]
-        if self._tidying != kind:
-            self._tidying = kind
-            self._looked_from = max(0, active - first)
-            self._looked = 0
-            self._candidate = -1
-        if self._looked < _COUNT[kind]:
-            sector = first + (self._looked_from + self._looked) % _COUNT[kind]
-            self._looked += 1
+        done = _NOTHING
+        candidate = -1
+        sector = active if active >= 0 else _FIRST[kind]
+        for _ in range(_COUNT[kind]):
             # What takes a whole sector has no use for one with a worn page.
             reach = self._reach[sector] if _ROOM[kind] < PAGES or self._reach[sector] == PAGES else 0
             reach = min(_ROOM[kind], reach)
             if reach:
-                if self._blank_pages(sector) >= reach:
-                    self._end_tidying(kind)
-                elif self._candidate < 0 and sector != active:
-                    self._candidate = sector
-            return False
-        candidate = self._candidate
-        self._tidying = 0
+                if self._blank[sector] == _UNKNOWN:
+                    if done == _LOOKED:
+                        return done
+                    self._blank[sector] = self._blank_pages(sector)
+                    done = _LOOKED
+                if self._blank[sector] >= reach:
+                    candidate = -1
+                    break
+                if candidate < 0 and sector != active:
+                    candidate = sector
+            sector = self._after(kind, sector)
         if candidate < 0:
-            self._end_tidying(kind)
-        if candidate < 0 or candidate == active:  # it has come to hold the newest since it was looked at
-            return False
+            self._untidy &= ~(1 << kind)
+            return done
         self._board.nor_erase(candidate)
-        self._reach[candidate] = self._blank_pages(candidate)
-        return True
-
-    def _end_tidying(self, kind):
-        self._tidying = 0
-        self._untidy &= ~(1 << kind)
+        self._reach[candidate] = self._blank[candidate] = self._blank_pages(candidate)
+        return _ERASED
 
     def _blank_pages(self, sector):
         """Longest run of erased pages."""

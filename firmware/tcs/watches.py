@@ -134,9 +134,9 @@ class Watches:
                 sensing = app.sensing
                 self.pump.take_suction(middle(sensing.value(_T_RETURN), sensing.value(_T_SUPPLY), sensing.value(_T_GAS)))
             self._watch_pump(trusted)
-            if slot == 8:
-                self._watch_loss(trusted)
         else:
+            if slot == 9:
+                self._watch_loss(trusted)
             self._watch_cabin(trusted)
             if slot == 7:
                 self._judge_cause()

@@ -48,6 +48,7 @@ class Memory:
 
 memory = Memory()
 store = Store(memory)
+store.look()
 counter = CounterLog(memory)
 box = BlackBox(store, memory, Events(4), 100, (array("i", bytes(64)), array("i", bytes(64)), array("i", bytes(64))))
 payload = bytearray(500)

@@ -35,7 +35,7 @@ def test_board_that_has_no_maintenance_says_so_and_flies_on() -> None:
 def test_platform_report_names_dictionary_board_and_bench() -> None:
     board = Board()
     board.bench = 1
-    reports = Rig(board).step(2)
+    reports = Rig(board).step(8)
     (platform,) = [one for one in reports if isinstance(one, StructureReport) and one.structure.name == "platform"]
     told = {row.name: value for row, value in zip(platform.structure.fields, platform.values, strict=True)}
     assert told["dictionary_hash"] == load_dictionary().hash

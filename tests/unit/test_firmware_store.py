@@ -35,6 +35,13 @@ def newest(nor: Nor, kind: int = KIND) -> tuple[int, bytes] | None:
     return None if found is None else (found[1], bytes(found[2]))
 
 
+def booted(board: FlakyNor) -> Store:
+    """The store as the application has it after its start."""
+    store = Store(board)
+    store.look()
+    return store
+
+
 def tidy_all(store: Store) -> None:
     for _ in range(2 * records.ROUND):  # it looks at one sector a call
         store.tidy()
@@ -42,7 +49,7 @@ def tidy_all(store: Store) -> None:
 
 def saved(lengths: list[int], kind: int = KIND) -> Nor:
     board = FlakyNor()
-    store = Store(board)
+    store = booted(board)
     for number, length in enumerate(lengths, start=1):
         assert store.save(kind, payload(number, length), length)
         store.tidy()
@@ -84,7 +91,7 @@ def test_power_cut_at_every_byte_of_a_save_loses_at_most_the_newest(lengths: lis
         with pytest.raises(PowerCut):
             Store(board).save(KIND, payload(9, lengths[-1]), lengths[-1])
         again = FlakyNor(board.nor)
-        store = Store(again)
+        store = booted(again)
         tidy_all(store)
         assert store.save(KIND, payload(77, 12), 12)
         found = newest(board.nor)
@@ -94,7 +101,7 @@ def test_power_cut_at_every_byte_of_a_save_loses_at_most_the_newest(lengths: lis
 
 def test_power_cut_at_every_byte_of_an_erase_loses_nothing() -> None:
     board = FlakyNor()
-    store = Store(board)
+    store = booted(board)
     for number in range(1, 27):  # ten of them in the second sector: the first is due for erasing
         assert store.save(KIND, payload(number, 100), 100)
     before = bytes(board.nor.data)
@@ -110,14 +117,14 @@ def test_power_cut_at_every_byte_of_an_erase_loses_nothing() -> None:
 
 def test_sector_whose_erase_left_noise_is_erased_again_before_it_is_used() -> None:
     board = FlakyNor()
-    store = Store(board)
+    store = booted(board)
     for number in range(1, 27):
         assert store.save(KIND, payload(number, 100), 100)
     noise = random.Random(5)
     for at in range(FIRST_SECTOR * SECTOR, (FIRST_SECTOR + 1) * SECTOR):
         board.nor.data[at] |= noise.randrange(256)  # bits on their way to one
     assert newest(board.nor) == (26, bytes(payload(26, 100)))
-    store = Store(board)
+    store = booted(board)
     while not board.erases:
         store.tidy()
     for number in range(27, 60):
@@ -128,7 +135,7 @@ def test_sector_whose_erase_left_noise_is_erased_again_before_it_is_used() -> No
 
 def test_erasing_goes_ahead_and_never_within_a_save() -> None:
     board = FlakyNor()
-    store = Store(board)
+    store = booted(board)
     for number in range(1, 400):
         erased = len(board.erases)
         assert store.save(KIND, payload(number, 200), 200)
@@ -142,7 +149,7 @@ def test_erasing_goes_ahead_and_never_within_a_save() -> None:
 
 def test_without_tidying_a_full_pair_refuses_and_keeps_the_newest() -> None:
     board = FlakyNor()
-    store = Store(board)
+    store = booted(board)
     count = 0
     while store.save(KIND, payload(count + 1, 100), 100):
         count += 1
@@ -162,7 +169,7 @@ def test_worn_pages_are_stepped_over(kind_of_wear: str) -> None:
         else:
             board.stuck_zeros[at] = 0x10
             board.nor.data[at] = 0xEF
-    store = Store(board)
+    store = booted(board)
     for number in range(1, 100):
         assert store.save(KIND, bytearray(200), 200), number
         store.tidy()
@@ -176,7 +183,7 @@ def test_sector_that_no_longer_erases_is_left_alone_and_the_newest_stays() -> No
     for page in range(0, 16, 2):
         board.stuck_zeros[FIRST_SECTOR * SECTOR + page * PAGE] = 1
         board.nor.data[FIRST_SECTOR * SECTOR + page * PAGE] = 0xFE
-    store = Store(board)
+    store = booted(board)
     last = 0
     for number in range(1, 200):
         if store.save(KIND, payload(number, 300), 300):  # two pages: only the second sector has runs of two
@@ -191,7 +198,7 @@ def test_sector_that_no_longer_erases_is_left_alone_and_the_newest_stays() -> No
 
 def test_kinds_do_not_see_each_other() -> None:
     board = FlakyNor()
-    store = Store(board)
+    store = booted(board)
     kinds = [records.KIND_PARAMETERS, records.KIND_SAFE_STATE, records.KIND_BACKUP, records.KIND_KEY, records.KIND_BLACK_BOX]
     for round_ in range(40):
         for kind in kinds:
@@ -203,7 +210,7 @@ def test_kinds_do_not_see_each_other() -> None:
 
 def test_black_box_of_a_whole_sector_goes_round_its_four() -> None:
     board = FlakyNor()
-    store = Store(board)
+    store = booted(board)
     for number in range(1, 11):
         assert store.save(records.KIND_BLACK_BOX, payload(number, 4080), 4080)
         tidy_all(store)
@@ -289,7 +296,7 @@ def test_saving_allocates_nothing() -> None:
 def test_saves_between_two_looks_never_leave_a_kind_without_room(before: int, between: int) -> None:
     """While something is suspected nothing is tidied; what had been looked at until then is no longer so afterwards."""
     board = FlakyNor()
-    store = Store(board)
+    store = booted(board)
     for number in range(1, before + 1):
         assert store.save(KIND, payload(number, 40), 40)
     for _ in range(3):
@@ -302,7 +309,7 @@ def test_saves_between_two_looks_never_leave_a_kind_without_room(before: int, be
 
 def test_kinds_take_turns_however_often_one_is_saved() -> None:
     board = FlakyNor()
-    store = Store(board)
+    store = booted(board)
     refused = 0
     for second in range(1200):
         store.save(KIND, payload(second, 40), 40)
@@ -314,10 +321,10 @@ def test_kinds_take_turns_however_often_one_is_saved() -> None:
 
 def test_a_round_erases_whatever_kind_is_untidy_first() -> None:
     board = FlakyNor()
-    store = Store(board)
+    store = booted(board)
     for number in range(1, 11):
         assert store.save(KIND, payload(number, 40), 40)
     while store.save(records.KIND_KEY, payload(7, 40), 40):
         pass
-    fresh = Store(board)
+    fresh = booted(board)
     assert any(fresh.tidy() for _ in range(records.ROUND))
