@@ -15,7 +15,7 @@ from flavours import FOLDER, Bench
 
 from isoloop.kernels import viper
 from isoloop.kernels.checked import BoundsError, Watch
-from isoloop.kernels.to_c import SubsetError, translate
+from isoloop.kernels.to_c import SubsetError, translate_checked
 
 needs_compiler = pytest.mark.skipif(
     shutil.which("gcc") is None and shutil.which("cc") is None and os.environ.get("CI") != "true",
@@ -122,7 +122,7 @@ def test_checked_arithmetic_sees_what_leaves_its_range(line: str, first: int, n:
 )
 def test_kernel_outside_the_subset_is_refused(line: str, why: str) -> None:
     with pytest.raises(SubsetError, match=f"^sample:7: {why}$"):
-        translate(KERNEL.format(line=line), ModuleType("sample"))
+        translate_checked(KERNEL.format(line=line), ModuleType("sample"))
 
 
 # The copy under viper

@@ -10,6 +10,7 @@ from micropython import const
 
 from tcs.hal import rp2_nor, rp2_usb
 from tcs.hal.rp2_adc import convert
+from tcs.hal.rp2_serial import SerialOut
 from tcs.tables import ST_RESET_CAUSE_COMMAND, ST_RESET_CAUSE_POWER_ON, ST_RESET_CAUSE_WATCHDOG
 
 CHANNELS = const(16)
@@ -20,9 +21,6 @@ _WATCHDOG_MS = const(8000)  # the RP2040's counts down twice as fast as document
 _ENABLE_BIT = const(0x8000)
 _VALVE_BITS = const(0x3FFF)
 _IOCTL_ERASE = const(6)
-_UART_LEVELS = const(0x40034034)  # at which the port's interrupts come
-_UART_STRIDE = const(0x4000)
-_TX_LEVEL = const(7)
 _SCRATCH = const(0x4005800C)  # watchdog scratch registers 0..2: kept over every reset but power-on
 _CLOCK_MARK = const(0x2C4C4B21)
 _COMMAND_MARK = const(0x2C4C4B22)
@@ -83,8 +81,8 @@ class Rp2Board:
         self._drives = bytearray(2)
         self._seen = bytearray(2)
         self._driven = -1  # no transfer yet
-        self._fifo_levels = _UART_LEVELS + pins.UART * _UART_STRIDE
         self._uart = machine.UART(pins.UART, tx=pin(pins.UART_TX), rx=pin(pins.UART_RX))
+        self._serial_out = SerialOut(pins.UART, _SERIAL_BYTES)
         self._flash, self._blocks = rp2_nor.make_nor(pins)
         self._usb = rp2_usb.UsbLink() if pins.LINK_ON_USB else None
         self._leave_in = -1
@@ -96,9 +94,7 @@ class Rp2Board:
     def begin(self, tick_ms, baud):
         """Start the clock's grid, the link and the watchdog, which cannot be stopped again."""
         self._tick_ms = tick_ms
-        self._uart.init(baudrate=baud, timeout=0, txbuf=_SERIAL_BYTES, rxbuf=_SERIAL_BYTES)
-        # Each time the port asks for more the sleep between two ticks ends and begins again: let it ask when an eighth is left.
-        machine.mem32[self._fifo_levels] &= ~_TX_LEVEL
+        self._uart.init(baudrate=baud, timeout=0, rxbuf=_SERIAL_BYTES)
         self._watchdog = machine.WDT(timeout=_WATCHDOG_MS)
 
     def sample(self):
@@ -143,12 +139,13 @@ class Rp2Board:
         if fed:
             self._watchdog.feed()
             _keep_clock(self.tick)
-        link = self.link
-        count = link.drain(_SERIAL_BYTES)
-        if count:
-            self._uart.write(link.buffer, link.drained_at, count)
-            if self._usb is not None:
-                self._usb.write(link.buffer, link.drained_at, count)
+        if not self._serial_out.is_busy():  # after a late tick it may be: what waits goes with the next one
+            link = self.link
+            count = link.drain(_SERIAL_BYTES)
+            if count:
+                self._serial_out.send(link.buffer, link.drained_at, count)
+                if self._usb is not None:
+                    self._usb.write(link.buffer, link.drained_at, count)
         if self._leave_in >= 0:
             if self._leave_in == 0:
                 self._enable.value(1)
@@ -166,6 +163,8 @@ class Rp2Board:
         text = io.BytesIO()
         sys.print_exception(error, text)
         told = b"\x00" + text.getvalue() + b"\x00"
+        while self._serial_out.is_busy():
+            pass
         self._uart.write(told)
         if self._usb is not None:
             self._usb.write(told, 0, len(told))

@@ -132,6 +132,7 @@ class _PacedUart(_Uart):
     """A UART whose bytes leave at the line's pace, out of a transmit FIFO of 32, as `pace_uart()` makes of one.
 
     The transmit flag rises when the FIFO drains to the threshold of the register for it (RP2040 datasheet 4.2.8, UARTIFLS): half, at reset.
+    The DMA is asked for a byte while the FIFO has room.
     """
 
     def pace(self) -> None:
@@ -145,6 +146,7 @@ class _PacedUart(_Uart):
         self._levels = _LEVELS_AT_RESET
         self._sending.clear()
         self._sent.cancel()
+        self.rp2040.dma.clear_dreq(self.dreq.tx)  # until it is enabled
 
     @property
     def flags(self) -> int:
@@ -164,6 +166,8 @@ class _PacedUart(_Uart):
             self._sending.append(value & 0xFF)
             if len(self._sending) == 1:
                 self._schedule()
+            if len(self._sending) == _FIFO_BYTES:
+                self.rp2040.dma.clear_dreq(self.dreq.tx)
 
     def _schedule(self) -> None:
         self._sent.schedule(_BITS_PER_BYTE * 1e9 / self.baud_rate)
@@ -172,6 +176,8 @@ class _PacedUart(_Uart):
         byte = self._sending.popleft()
         if self._sending:
             self._schedule()
+        if self.enabled:
+            self.rp2040.dma.set_dreq(self.dreq.tx)
         if len(self._sending) == _TX_THRESHOLDS_BYTES[min(self._levels & 7, 4)]:
             self._interrupt_status |= UARTTXINTR
             self.check_interrupts()

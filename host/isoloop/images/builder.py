@@ -13,7 +13,7 @@ from isoloop.images.patches import PATCHES_SHA256
 from isoloop.images.sources import Source
 from isoloop.images.steps import Progress
 from isoloop.images.store import ImageInfo
-from isoloop.kernels import viper
+from isoloop.kernels import board_c
 from isoloop.paths import firmware_dir, rig_firmware_dir
 
 IMAGES = ("unix32", "pico", "unix64cov", "mpy-cross", "rig")
@@ -97,7 +97,7 @@ class _Key:
         self.base = text_sha256(*identity, *(source.identity for source in self.sources))
         self.image_id = self.base
         if self.firmware is not None:
-            self.image_id = text_sha256(self.base, viper.recipe_sha256(), tree_sha256(self.firmware))
+            self.image_id = text_sha256(self.base, board_c.recipe_sha256(), tree_sha256(self.firmware))
 
 
 def _fetch(wanted: list[Source], progress: Progress) -> None:

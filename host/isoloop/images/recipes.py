@@ -15,7 +15,7 @@ from pathlib import Path
 from isoloop.images.errors import ImageError
 from isoloop.images.steps import Progress, clean_environment, run_step
 from isoloop.images.store import cache_dir
-from isoloop.kernels import viper
+from isoloop.kernels import board_c, viper
 
 SOURCE_DATE_EPOCH = "1744675200"
 """2025-04-15, MicroPython 1.25's release: the date that images print. A constant, or no two builds would be alike."""
@@ -157,8 +157,7 @@ def make_pico(shop: Workshop) -> Path:
     with shop.build_dir("pico") as folder:
         _lay_out_frozen(shop, folder / "frozen")
         build = folder / "build"
-        if not (build / "Makefile").is_file():
-            _configure_pico(shop, folder / "frozen/manifest.py", build)
+        _configure_pico(shop, folder / "frozen/manifest.py", build)
         # The freezer compares time stamps and so misses a file that was deleted or moved; start it from nothing.
         shutil.rmtree(build / "frozen_mpy", ignore_errors=True)
         (build / "frozen_content.c").unlink(missing_ok=True)
@@ -173,6 +172,11 @@ def make_pico(shop: Workshop) -> Path:
 
 
 def _configure_pico(shop: Workshop, manifest: Path, build: Path) -> None:
+    """Once, and again for another interpreter: its path stands in what is generated, and the environment of the first may be gone."""
+    configured = build.parent / "configured-by"
+    if configured.is_file() and configured.read_text() == sys.executable and (build / "Makefile").is_file():
+        return
+    configured.unlink(missing_ok=True)
     assert shop.pico_sdk is not None
     assert shop.tinyusb is not None
     shop.progress("configuring pico")
@@ -183,11 +187,13 @@ def _configure_pico(shop: Workshop, manifest: Path, build: Path) -> None:
         "PICO_NO_PICOTOOL": 1,
         "MICROPY_LIB_DIR": shop.micropython / "isoloop-no-library",
         "MICROPY_FROZEN_MANIFEST": manifest,
+        "USER_C_MODULES": build.parent / "kernels/micropython.cmake",
         "Python3_EXECUTABLE": sys.executable,
     }
     port = shop.micropython / "ports/rp2"
     command = ["cmake", "-G", "Unix Makefiles", "-S", port, "-B", build, *(f"-D{name}={value}" for name, value in options.items())]
     run_step("configuring pico", command, shop.log, env=shop.environment)
+    configured.write_text(sys.executable)
 
 
 def _lay_out_frozen(shop: Workshop, folder: Path) -> None:
@@ -196,6 +202,7 @@ def _lay_out_frozen(shop: Workshop, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         viper.copy_tree(shop.firmware, folder / "firmware")
+        board_c.convert_tree(folder / "firmware", folder.parent / "kernels")
     except ValueError as error:
         raise ImageError(f"laying out the firmware failed: {error}") from None
     (folder / "manifest.py").write_text(_PICO_MANIFEST)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from isoloop.kernels.load import firmware, is_kernel, rebind_stages
-from isoloop.kernels.to_c import translate
+from isoloop.kernels.to_c import translate_checked
 from isoloop.paths import firmware_dir
 
 SMALL_MAX = (1 << 30) - 1
@@ -106,7 +106,7 @@ class Watch:
         source = Path(module.__file__).read_text()
         self._sources[name] = source.splitlines()
         record = self.peaks[name] = np.zeros(_PEAKS + len(self._sources[name]) + 1, np.int64)
-        library = _build(translate(source, module))
+        library = _build(translate_checked(source, module))
         found = {key: value for key, value in vars(module).items() if not key.startswith("__")}
         for key, value in list(found.items()):
             if is_kernel(value, module):

@@ -21,6 +21,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BINARY: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
+    ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.LShift: operator.lshift,
     ast.BitOr: operator.or_,
@@ -76,6 +77,13 @@ def fold_tree(folder: Path, is_left: Callable[[Path], bool]) -> None:
     for module in modules.values():
         if not module.is_left:
             _fold(module, modules, kept)
+
+
+def of_text(text: str) -> dict[str, int]:
+    """Integer constants of a module that imports none."""
+    module = _Module("", Path(), ast.parse(text))
+    _solve(module, {}, set())
+    return module.values
 
 
 def _read(folder: Path) -> Iterator[tuple[str, _Module]]:

@@ -1,7 +1,7 @@
-"""Kernels as checked C: for proving their bounds, nothing else. The source stays what it is; a construct outside the subset is refused.
+"""Kernels as C. The source stays what it is; a construct outside the restricted subset (docs/kernels.md) is refused.
 
-Every variable is 64 bits wide, so what would overflow 31 bits is seen instead of suffered; every operation, shift, division and index
-reports what leaves its range (kernels/checked.py).
+Two kinds: checked C, for proving their bounds (kernels/checked.py), and plain C, which is compiled into the Pico's image
+(kernels/board_c.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from types import ModuleType
 
-HEAD = """\
+CHECKED_HEAD = """\
 #include <stdint.h>
 typedef int64_t I;
 static const I LIMIT = (I)1 << 30;
@@ -35,6 +35,13 @@ static inline I do_shl(I *r, I line, I a, I b) { return b < 0 || b > 30 ? do_fau
 static inline I do_shr(I *r, I line, I a, I b) { return b < 0 || b > 31 ? do_fault(r, 3, line, b) : a >> b; }
 static inline I do_at(I *r, I line, I i, I n) { return i < 0 || i >= n ? do_fault(r, 4, line, i) : i; }
 """
+PLAIN_HEAD = """\
+#include <stdint.h>
+typedef int32_t I;
+static inline I do_floor_div(I a, I b) { I q = a / b; return a % b != 0 && (a ^ b) < 0 ? q - 1 : q; }
+static inline I do_mod(I a, I b) { I m = a % b; return m != 0 && (m ^ b) < 0 ? m + b : m; }
+"""
+"""Of C whose intermediates stay within 31 bits, as checked C has shown."""
 ELEMENTS = {"ptr8": "uint8_t", "ptr16": "uint16_t", "ptr32": "int32_t"}
 _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
 _CALLS: dict[type[ast.operator], str] = {ast.FloorDiv: "do_floor_div", ast.Mod: "do_mod", ast.LShift: "do_shl", ast.RShift: "do_shr"}
@@ -45,31 +52,53 @@ class SubsetError(ValueError):
     """A kernel uses what the restricted subset does not have; the text names file and line."""
 
 
-def translate(source: str, module: ModuleType) -> str:
-    """C for every kernel of a module: `I name(I *r, int32_t *v_a, I n_a, I v_b)` for `def name(a: ptr32, b: int) -> int`.
+def kernels(source: str) -> list[ast.FunctionDef]:
+    """The kernels among a module's functions: what they return is annotated."""
+    return [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.returns is not None]
+
+
+def translate_checked(source: str, module: ModuleType) -> str:
+    """Checked C for every kernel of a module: `I name(I *r, int32_t *v_a, I n_a, I v_b)` for `def name(a: ptr32, b: int) -> int`.
+
+    Every variable is 64 bits wide, so what would overflow 31 bits is seen instead of suffered; every operation, shift, division and index
+    reports what leaves its range.
 
     Raises:
         SubsetError: something outside the subset.
     """
-    kernels = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.returns is not None]
-    return HEAD + "".join(_Function(node, module).text() for node in kernels)
+    return CHECKED_HEAD + "".join(_Checked(node, module, node.name).text() for node in kernels(source))
+
+
+def translate_plain(source: str, module: ModuleType, prefix: str) -> str:
+    """C for every kernel of a module, behind PLAIN_HEAD: `static I <prefix>name(int32_t *v_a, I v_b)` for `def name(a: ptr32, b: int) -> int`.
+
+    Raises:
+        SubsetError: something outside the subset.
+    """
+    return "".join(_Plain(node, module, prefix + node.name).text() for node in kernels(source))
 
 
 class _Function:
-    def __init__(self, node: ast.FunctionDef, module: ModuleType) -> None:
+    """What is the same in both kinds."""
+
+    _before = ""
+    _parameters: tuple[str, ...] = ()
+
+    def __init__(self, node: ast.FunctionDef, module: ModuleType, name: str) -> None:
         self.node = node
         self.module = module
+        self.name = name
         self.pointers: dict[str, str] = {}
         self.lines: list[str] = []
 
     def text(self) -> str:
-        parameters = ["I *r"]
+        parameters = list(self._parameters)
         names: set[str] = set()
         for argument in self.node.args.args:
             kind = ast.unparse(argument.annotation) if argument.annotation else "none"
             if kind in ELEMENTS:
                 self.pointers[argument.arg] = kind
-                parameters += [f"{ELEMENTS[kind]} *v_{argument.arg}", f"I n_{argument.arg}"]
+                parameters += self.pointer(ELEMENTS[kind], argument.arg)
             elif kind == "int":
                 names.add(argument.arg)
                 parameters.append(f"I v_{argument.arg}")
@@ -79,7 +108,23 @@ class _Function:
         self.locals = names | stored
         self.block(self.node.body)
         declared = "".join(f"    I v_{name} = 0;\n" for name in sorted(stored - names))
-        return f"I {self.node.name}({', '.join(parameters)}) {{\n{declared}{''.join(self.lines)}    return 0;\n}}\n"
+        return f"{self._before}I {self.name}({', '.join(parameters)}) {{\n{declared}{''.join(self.lines)}    return 0;\n}}\n"
+
+    def pointer(self, element: str, name: str) -> list[str]:
+        """Parameters for a pointer argument."""
+        raise NotImplementedError
+
+    def index(self, node: ast.Subscript, name: str) -> str:
+        """The index of an element of `name`."""
+        raise NotImplementedError
+
+    def binary(self, node: ast.BinOp, left: str, right: str) -> str | None:
+        """An operation; None for one that the subset does not have."""
+        raise NotImplementedError
+
+    def negative(self, node: ast.UnaryOp, operand: str) -> str:
+        """Of an operand."""
+        raise NotImplementedError
 
     def refuse(self, node: ast.AST, why: str) -> SubsetError:
         return SubsetError(f"{self.module.__name__}:{getattr(node, 'lineno', 0)}: {why}")
@@ -126,7 +171,7 @@ class _Function:
         if not isinstance(node.value, ast.Name) or node.value.id not in self.pointers:
             raise self.refuse(node, "only pointer arguments have elements")
         name = node.value.id
-        return f"v_{name}[do_at(r, {node.lineno}, {self.value(node.slice)}, n_{name})]"
+        return f"v_{name}[{self.index(node, name)}]"
 
     def value(self, node: ast.expr) -> str:
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
@@ -141,17 +186,15 @@ class _Function:
         if isinstance(node, ast.Subscript):
             return f"((I){self.element(node)})"
         if isinstance(node, ast.BinOp):
-            left, right = self.value(node.left), self.value(node.right)
-            if type(node.op) in _OPERATORS:
-                return f"do_ok(r, {node.lineno}, {left} {_OPERATORS[type(node.op)]} {right})"
-            if type(node.op) in _CALLS:
-                return f"{_CALLS[type(node.op)]}(r, {node.lineno}, {left}, {right})"
+            text = self.binary(node, self.value(node.left), self.value(node.right))
+            if text is not None:
+                return text
         if isinstance(node, ast.UnaryOp):
             operand = self.value(node.operand)
             if isinstance(node.op, ast.Not):
                 return f"(!{operand})"
             if isinstance(node.op, ast.USub):
-                return f"do_ok(r, {node.lineno}, -{operand})"
+                return self.negative(node, operand)
             if isinstance(node.op, ast.Invert):
                 return f"(~{operand})"
         if isinstance(node, ast.BoolOp):
@@ -163,3 +206,57 @@ class _Function:
         if isinstance(node, ast.IfExp):
             return f"({self.value(node.test)} ? {self.value(node.body)} : {self.value(node.orelse)})"
         raise self.refuse(node, f"a kernel has no {type(node).__name__.lower()}")
+
+
+class _Checked(_Function):
+    _parameters = ("I *r",)
+
+    def pointer(self, element: str, name: str) -> list[str]:
+        return [f"{element} *v_{name}", f"I n_{name}"]
+
+    def index(self, node: ast.Subscript, name: str) -> str:
+        return f"do_at(r, {node.lineno}, {self.value(node.slice)}, n_{name})"
+
+    def binary(self, node: ast.BinOp, left: str, right: str) -> str | None:
+        if type(node.op) in _OPERATORS:
+            return f"do_ok(r, {node.lineno}, {left} {_OPERATORS[type(node.op)]} {right})"
+        if type(node.op) in _CALLS:
+            return f"{_CALLS[type(node.op)]}(r, {node.lineno}, {left}, {right})"
+        return None
+
+    def negative(self, node: ast.UnaryOp, operand: str) -> str:
+        return f"do_ok(r, {node.lineno}, -{operand})"
+
+
+class _Plain(_Function):
+    _before = "static "
+
+    def pointer(self, element: str, name: str) -> list[str]:
+        return [f"{element} *v_{name}"]
+
+    def index(self, node: ast.Subscript, name: str) -> str:
+        return self.value(node.slice)
+
+    def binary(self, node: ast.BinOp, left: str, right: str) -> str | None:
+        if type(node.op) in _OPERATORS:
+            return f"({left} {_OPERATORS[type(node.op)]} {right})"
+        if isinstance(node.op, ast.LShift):
+            return f"((I)((uint32_t){left} << {right}))"
+        if isinstance(node.op, ast.RShift):
+            return f"({left} >> {right})"
+        power = self._power_of_two(node.right)
+        if power is not None:
+            # Floor division by a shift, whatever the sign: the compiler would round towards zero and correct it.
+            return f"({left} >> {power})" if isinstance(node.op, ast.FloorDiv) else f"({left} & {(1 << power) - 1})"
+        return f"{_CALLS[type(node.op)]}({left}, {right})" if type(node.op) in _CALLS else None
+
+    def negative(self, node: ast.UnaryOp, operand: str) -> str:
+        return f"(-{operand})"
+
+    def _power_of_two(self, node: ast.expr) -> int | None:
+        value: object = None
+        if isinstance(node, ast.Constant):
+            value = node.value
+        elif isinstance(node, ast.Name) and node.id not in self.locals:
+            value = getattr(self.module, node.id, None)
+        return value.bit_length() - 1 if type(value) is int and value > 0 and value & (value - 1) == 0 else None
