@@ -7,7 +7,7 @@ from micropython import const, heap_lock, heap_unlock
 from tcs import inventory_kernel as ik
 from tcs import sensing_kernel as sk
 from tcs.black_box import BlackBox
-from tcs.carry_kernel import flows
+from tcs.carry_kernel import connected_mask, flows, highest
 from tcs.crew import Crew
 from tcs.data_path import TRUSTED, DataPath
 from tcs.detector import Detector
@@ -16,14 +16,14 @@ from tcs.events import Events
 from tcs.ground import Ground
 from tcs.housekeeping import Housekeeping
 from tcs.inventory import Inventory
-from tcs.isolation import PUMP_ON, STATE, Isolation
+from tcs.isolation import COMMANDED, PUMP_ON, STATE, Isolation
 from tcs.leak_rate import LeakRate
 from tcs.link import Link, budget_bytes
 from tcs.memory import Memory
 from tcs.params import Params
 from tcs.recovery import Recovery
 from tcs.safe_state import SafeState
-from tcs.sensing import UNKNOWN, Sensing
+from tcs.sensing import Sensing
 from tcs.store import Store
 from tcs.tables import (
     EV_ALLOCATION,
@@ -57,7 +57,6 @@ from tcs.telemetry import Telemetry
 from tcs.valves import BYPASS, Valves
 from tcs.watches import Watches
 
-_P_RAD1 = const(4)
 _P_CABIN = const(7)
 _PUMP_BIT = const(0x4000)
 _ENABLE_BIT = const(0x8000)
@@ -171,7 +170,7 @@ class App:
         if tick - self._last_tick != 1:
             self._count_late(tick)
         self._last_tick = tick
-        connected = self._connected if board.switches == valves.rest_switches else valves.connected()
+        connected = self._connected if board.switches == valves.rest_switches else connected_mask(valves.position, valves.assumed)
         changed = sensing.update(board.counts, board.fresh, tick, self._adapt, connected)
         seen = sensing.state
         is_plain = self.data_path.state == TRUSTED and not seen[sk.ST_FROZEN_TICKS] and not seen[sk.ST_COHERENT]
@@ -193,7 +192,7 @@ class App:
         if is_leak:
             self._estimate(tick)
         self.watches.step(trusted, tick)
-        if is_leak or isolation.is_awake:
+        if (is_leak and not held[COMMANDED]) or isolation.is_awake:
             if self._isolate(is_leak, trusted, tick):
                 verdict = ST_VERDICT_OK
         recovery = self.recovery
@@ -286,9 +285,11 @@ class App:
     def _isolate(self, is_leak, trusted, tick):
         """True when the alarm is no news: shutting radiators does not help against it, and a second leak must not hide behind it."""
         isolation = self.isolation
-        is_new = is_leak and not isolation.commanded
+        is_new = is_leak and not isolation.words[COMMANDED]
         if is_new and not self.watches.explains(tick):
-            isolation.step(True, self._may_isolate(trusted), self.leak_rate.rate_ul_s, self._least_suspect(), tick)
+            # Closed last: the radiator whose line carries the least of a leak.
+            least_suspect = highest(self.sensing.state)
+            isolation.step(True, self._may_isolate(trusted), self.leak_rate.rate_ul_s, least_suspect, tick)
             return False
         isolation.step(False, False, 0, 0, tick)  # nothing but what is under way
         if is_new:
@@ -299,19 +300,6 @@ class App:
         """A leak that two sensors see; or that one sees and pump and radiators confirm; never on a path that is not trusted."""
         votes = self.sensing.votes
         return trusted and (votes >= 2 or (votes == 1 and self.detector.corroborated))
-
-    def _least_suspect(self):
-        """The radiator that stands highest: the one whose line carries the least of a leak."""
-        best = 2
-        highest = UNKNOWN
-        rad = 0
-        while rad < 3:
-            value = self.sensing.value(_P_RAD1 + rad)
-            if value > highest:
-                highest = value
-                best = rad
-            rad += 1
-        return best
 
     def _drive(self, tick):
         valves = self.valves
@@ -325,12 +313,12 @@ class App:
         if pump_on:
             word |= _PUMP_BIT
         self.drive_word = word
-        connected = valves.connected()
+        connected = connected_mask(valves.position, valves.assumed)
         if connected != self._connected or pump_on != self._pump_was_on:
             self._connected = connected
             self._pump_was_on = pump_on
             self.sensing.disturb()
-        if self._is_disturbed():
+        if self.leak_rate.is_open and self._is_disturbed():
             self.leak_rate.close()
         bypass = valves.position[BYPASS]
         if bypass != self._bypass:
@@ -365,7 +353,7 @@ class App:
         elif tick == self._suspect_until and verdict != ST_VERDICT_LEAK:
             self.events.emit(EV_LEAK_CLEARED)
         self._adapt = 0 if is_suspect or verdict == ST_VERDICT_LEAK else 1
-        self.crew.step(tick)
+        self.crew.step(tick, self.safe_state.has_written)
         telemetry = self.telemetry
         is_urgent = is_suspect or (verdict == ST_VERDICT_LEAK and not self.housekeeping.is_settled(tick))
         if (is_urgent or tick >= telemetry.wake_tick) and telemetry.is_due(tick, is_urgent):

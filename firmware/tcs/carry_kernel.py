@@ -223,7 +223,7 @@ def report(hk: ptr32, values: ptr32, votes: ptr32, bank: ptr32, position: ptr32)
 
 
 @micropython.native
-def connected(position: ptr32, assumed: ptr32) -> int:
+def connected_mask(position: ptr32, assumed: ptr32) -> int:
     """Mask of the radiators that are not shut on both sides, by switch or by what was taken for it."""
     mask = 0
     i = 0
@@ -234,6 +234,21 @@ def connected(position: ptr32, assumed: ptr32) -> int:
             mask |= 1 << i
         i += 1
     return mask
+
+
+@micropython.native
+def highest(values: ptr32) -> int:
+    """The radiator that stands highest, 0..2: the first of equals, and the last without any sensor that is well."""
+    best = 2
+    most = UNKNOWN
+    i = 0
+    while i < 3:
+        x = values[(P_RAD1 + i) * ST_STRIDE + ST_VALUE]
+        if x > most:
+            most = x
+            best = i
+        i += 1
+    return best
 
 
 @micropython.native

@@ -105,8 +105,8 @@ class Crew:
         self._was_near = False
         self._told_mark = 0
 
-    def step(self, tick):
-        """One tick: one phase of the second at most."""
+    def step(self, tick, is_busy):
+        """One tick: one phase of the second at most. is_busy: this tick has enough to do, what can wait shall."""
         if tick % self._phase_ticks:
             return
         phase = tick // self._phase_ticks % _PHASES
@@ -117,11 +117,14 @@ class Crew:
         elif phase == 5:
             self._watch_venting()
         elif phase == 7:
+            self._watch_segments()
             self._watch_cabin()
         elif phase == 9:
             self._tell()
-            self._report(tick)
-        elif phase != 0:
+        elif phase == 0:
+            if tick:
+                self._report(tick - 1)
+        elif not is_busy:
             self._look_ahead()
 
     def _observe_bay(self):
@@ -207,33 +210,41 @@ class Crew:
         return min(1000000, rate_ul_s) * permille // 1000
 
     def _watch_venting(self):
+        """What the loop itself does; then the second's venting is whole."""
         app = self._app
         cause = self._watches.cause.cause
         rates = app.leak_rate
-        venting = self.venting
         # Until it is known to go into the cabin or to be gas, it is taken to go overboard.
         is_liquid = not self._watches.cause.causes >> ST_CAUSE_GAS_LOSS & 1
         is_overboard = is_liquid and (cause == ST_CAUSE_COOLANT_LEAK_OUTSIDE or cause == ST_CAUSE_COOLANT_LEAK_UNLOCATED)
-        temp_mc = app.sensing.value(_T_RETURN)
-        p_pa = app.sensing.p_comp_pa
-        if p_pa != UNKNOWN and self._flow_permille:
-            p_pa += self._params[P_HEAD_RAD_PA]
-        low = self._scaled(rates.low_ul_s)
-        high = self._scaled(rates.high_ul_s)
-        venting.step(is_overboard, self.rate_ul_s, low, high, 0 if p_pa == UNKNOWN else p_pa, 0 if temp_mc == UNKNOWN else temp_mc)
-        segment = 0
-        localisation = app.recovery.localisation
-        while segment < SEGMENTS:
-            is_holed = localisation.segment_state[segment] == ST_SEGMENT_STATE_CONVICTED and cause != ST_CAUSE_GAS_LOSS
-            radiator_mc = app.inventory.state[ik.I_BEST_MC + ik.T_RAD1 + segment]
-            venting.step_segment(segment, app.valves.is_segment_closed(segment), is_holed, rates.hole_um, radiator_mc)
-            segment += 1
-        venting.accumulate()
+        if is_overboard and self.rate_ul_s > 0:
+            temp_mc = app.sensing.value(_T_RETURN)
+            p_pa = app.sensing.p_comp_pa
+            if p_pa != UNKNOWN and self._flow_permille:
+                p_pa += self._params[P_HEAD_RAD_PA]
+            low = self._scaled(rates.low_ul_s)
+            high = self._scaled(rates.high_ul_s)
+            self.venting.step(self.rate_ul_s, low, high, 0 if p_pa == UNKNOWN else p_pa, 0 if temp_mc == UNKNOWN else temp_mc)
+        self.venting.accumulate()
 
     def _scaled(self, bound_ul_s):
         """A bound of the alarm's rate, as much of the rate now."""
         whole = max(1, self._app.leak_rate.rate_ul_s)
         return self.rate_ul_s * min(4000, min(1000000, bound_ul_s) * 1000 // whole) // 1000 if self.rate_ul_s < 200000 else bound_ul_s
+
+    def _watch_segments(self):
+        """What shut ones still let go, for the next look at the loop."""
+        app = self._app
+        venting = self.venting
+        hole_um = app.leak_rate.hole_um
+        is_liquid = self._watches.cause.cause != ST_CAUSE_GAS_LOSS
+        segment = 0
+        localisation = app.recovery.localisation
+        while segment < SEGMENTS:
+            is_holed = is_liquid and localisation.segment_state[segment] == ST_SEGMENT_STATE_CONVICTED
+            radiator_mc = app.inventory.state[ik.I_BEST_MC + ik.T_RAD1 + segment]
+            venting.step_segment(segment, app.valves.is_segment_closed(segment), is_holed, hole_um, radiator_mc)
+            segment += 1
 
     def _watch_cabin(self):
         app = self._app

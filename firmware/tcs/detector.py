@@ -9,7 +9,7 @@ from tcs import inventory_kernel as ik
 from tcs import leak_rate_kernel as lk
 from tcs.carry_kernel import sample
 from tcs.detector_bank import BASE_MS, BLOCKS, configure
-from tcs.detector_kernel import D_BASE_TICKS, D_PERMILLE, STAGES, UNKNOWN, accumulate, asking, detect, widen
+from tcs.detector_kernel import D_BASE_TICKS, STAGES, UNKNOWN, accumulate, asking, calling, detect, widen
 from tcs.history import History
 from tcs.inventory_kernel import I_COARSE, I_SENSITIVITY_UL_KPA, I_STOPS, I_UNREST_UL, I_WIDE_UL
 from tcs.pressure_kernel import V_CHOSEN, V_SPREAD_Q8
@@ -208,20 +208,17 @@ class Detector:
         """suspect; or leak, when a stage or the ramp fit is over its threshold and still stands without any one channel."""
         self.is_single_channel = False
         verdict = ST_VERDICT_SUSPECT if self.top_permille >= self._suspect_permille else ST_VERDICT_OK
-        stage = 0
         state = self.state
         unrest_ul = inventory.unrest_ul() - dk.QUICK_UNREST_UL
-        while self.top_permille >= 1000 and stage < STAGES:
-            if state[D_PERMILLE + stage] >= 1000:
-                at = dk.D_STAGE + stage * dk.S_STRIDE
-                # A slow stage's may be minutes old: what has begun since counts too.
-                threshold = max(state[at + dk.S_THRESHOLD_UL], unrest_ul)
-                if threshold > 0 and state[at + dk.S_EXCESS_UL] >= threshold:
-                    if self._stands(stage, threshold, sensing, inventory) and self._is_borne_out(stage, sensing):
-                        self._call(stage, min(0xFFFFFF, state[at + dk.S_BLOCKS] * BLOCKS[stage]), at, tick)
-                        return ST_VERDICT_LEAK
-                    self.is_single_channel = True
-            stage += 1
+        stage = calling(0, unrest_ul, state) if self.top_permille >= 1000 else STAGES
+        while stage < STAGES:
+            at = dk.D_STAGE + stage * dk.S_STRIDE
+            threshold = max(state[at + dk.S_THRESHOLD_UL], unrest_ul)
+            if self._stands(stage, threshold, sensing, inventory) and self._is_borne_out(stage, sensing):
+                self._call(stage, min(0xFFFFFF, state[at + dk.S_BLOCKS] * BLOCKS[stage]), at, tick)
+                return ST_VERDICT_LEAK
+            self.is_single_channel = True
+            stage = calling(stage + 1, unrest_ul, state)
         return self._judge_ramp(verdict, sensing, inventory, tick)
 
     def _judge_ramp(self, verdict, sensing, inventory, tick):

@@ -395,6 +395,24 @@ def widen(samples: int, st: ptr32, cfg: ptr32) -> int:
 
 
 @micropython.native
+def calling(first: int, unrest_ul: int, st: ptr32) -> int:
+    """The next stage from `first` on that is beyond its threshold, and would be with what has become unrest since; STAGES without any.
+
+    A slow stage's threshold may be minutes old: what has begun since counts too.
+    """
+    while first < STAGES:
+        if st[D_PERMILLE + first] >= 1000:
+            at = D_STAGE + first * S_STRIDE
+            x = st[at + S_THRESHOLD_UL]
+            if x < unrest_ul:
+                x = unrest_ul
+            if x > 0 and st[at + S_EXCESS_UL] >= x:
+                return first
+        first += 1
+    return STAGES
+
+
+@micropython.native
 def asking(level: int, gate_permille: int, st: ptr32) -> int:
     """The stage that asks for the ramp fit of a level: the largest of its four beyond the gate, the last of equals; -1 without any."""
     stage = -1

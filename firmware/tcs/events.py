@@ -22,7 +22,7 @@ class Events:
         self.dropped = 0
         self._capacity = capacity
         self._first = 0
-        self._rows = array("i", bytes(4 * _STRIDE * capacity))
+        self.rows = array("i", bytes(4 * _STRIDE * capacity))
         self._disabled = bytearray(32)  # a bit for each number
 
     def emit(self, number, a=0, b=0, c=0, d=0):
@@ -33,7 +33,7 @@ class Events:
             if self.dropped < _MAX_DROPPED:
                 self.dropped += 1
             return
-        rows = self._rows
+        rows = self.rows
         at = (self._first + self.count) % self._capacity * _STRIDE
         rows[at] = self.tick
         rows[at + 1] = number
@@ -61,7 +61,11 @@ class Events:
 
     def peek(self, column):
         """Column 0 tick, 1 number, 2..5 values of the oldest event. Only while .count > 0."""
-        return self._rows[self._first * _STRIDE + column]
+        return self.rows[self._first * _STRIDE + column]
+
+    def values_at(self):
+        """Where its values stand in .rows."""
+        return self._first * _STRIDE + 2
 
     def pop(self):
         """Forget the oldest event."""

@@ -112,6 +112,38 @@ def put_header(out: ptr8, at: int, kind: int, counter: int, coarse_s: int, fine:
 
 
 @micropython.native
+def put_values(values: ptr32, first: int, count: int, out: ptr8, at: int) -> int:
+    """`count` values from `first` on, 32 bits each, big-endian at out[at:]; returns the offset behind them."""
+    last = first + count
+    while first < last:
+        x = values[first]
+        out[at] = (x >> 24) & 255
+        out[at + 1] = (x >> 16) & 255
+        out[at + 2] = (x >> 8) & 255
+        out[at + 3] = x & 255
+        at += 4
+        first += 1
+    return at
+
+
+@micropython.native
+def put_record(values: ptr32, widths: ptr8, count: int, out: ptr8) -> int:
+    """`count` values little-endian from out[0] on, each of its width in bytes, 1, 2 or 4; returns the offset behind them."""
+    at = 0
+    i = 0
+    while i < count:
+        x = values[i]
+        left = widths[i]
+        while left > 0:
+            out[at] = x & 255
+            x >>= 8
+            at += 1
+            left -= 1
+        i += 1
+    return at
+
+
+@micropython.native
 def seal(out: ptr8, at: int, end: int, sequence: int, table: ptr16) -> int:
     """Complete the packet out[at:end] with sequence count, length and error control; returns its new end. table: as crc16()'s."""
     out[at + 2] = 192 | ((sequence >> 8) & 63)  # unsegmented

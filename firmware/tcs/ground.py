@@ -81,7 +81,8 @@ class Ground:
             self._valve_requests.step(tick)
         if tick >= self._alive_tick and self._answers.alive(tick):
             self._alive_tick = tick + _ALIVE_S * self._ticks_per_s
-        is_saving = app.black_box.save()
+        # One of them writes in a tick: a page takes the processor as long as all sensing.
+        is_saving = app.safe_state.has_written or app.black_box.save()
         commands = self.commands
         if self._key_change.is_due:
             self._key_change.step(tick)

@@ -41,6 +41,7 @@ from tcs.tables import (
 from tcs.words import word
 
 _ALL_SEGMENTS = const(7)
+_EVERY_PAIR = const(0x3F)
 _BOOT_LOOK_MS = const(500)
 
 
@@ -229,12 +230,10 @@ class Isolation:
         self._enter(state)
 
     def _close_pairs(self, all_but, tick):
-        segment = 0
-        while segment < vb.SEGMENTS:
-            if segment != all_but:
-                self._valves.command(2 * segment, vb.CLOSED, tick)
-                self._valves.command(2 * segment + 1, vb.CLOSED, tick)
-            segment += 1
+        mask = _EVERY_PAIR
+        if all_but >= 0:
+            mask &= ~(vb.PAIR << 2 * all_but)
+        self._valves.command_all(mask, vb.CLOSED, tick)
 
     def start_pump(self, reason):
         """Healthy segments are back: the flow may return. A pump that was switched off for its own sake stays off."""

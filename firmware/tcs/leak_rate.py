@@ -28,7 +28,7 @@ _RATIO_MAX_Q4 = const(0x1000000)
 
 
 class LeakRate:
-    """.rate_ul_s, .low_ul_s, .high_ul_s (95 %), .hole_um, .lost_ul; zero before an alarm. Allocation-free.
+    """.rate_ul_s, .low_ul_s, .high_ul_s (95 %), .hole_um, .lost_ul; zero before an alarm. .is_open: still refining. Allocation-free.
 
     At each of the history's scales the likeliest ramp is sought, level and onset free; the scale that knows its slope best stands. The
     fits go on after the alarm until a valve has shut: noise from then on had no part in raising it. While the inventory is known the loss
@@ -53,7 +53,7 @@ class LeakRate:
         self._level_ul = array("i", (0,) * _LEVELS)
         self._onset_ul = 0
         self._turn = 0
-        self._is_open = False  # still refining
+        self.is_open = False
         self._unrest_ul = -1  # held, or -1: the inventory's own
         self._remainder_ul = 0
 
@@ -62,7 +62,7 @@ class LeakRate:
         # Before a valve moves: bypass and pump change what the hole sees.
         self.pressure_pa = self._pressure_at_hole(sensing)
         self._onset_ul = inventory.inventory_ul
-        self._is_open = True
+        self.is_open = True
         self._unrest_ul = -1
         self._turn = 0
         level = 0
@@ -82,15 +82,16 @@ class LeakRate:
 
     def close(self):
         """A valve has shut, or the pump is off: the rate stands as it is."""
-        self._is_open = False
+        self.is_open = False
 
     def refine(self, detector, inventory, tick):
         """One base sample after the alarm: one fit, every other time of the quickest scale."""
         if inventory.status != ik.S_OK:
             return
-        if self._is_open:
+        if self.is_open:
             turn = self._turn = self._turn + 1 if self._turn < 1000 else 9
-            level = (turn >> 1 & 1) + 1 if turn & 1 == 0 else 0
+            beat = tick // self._ticks_per_base
+            level = (beat >> 1 & 1) + 1 if beat & 1 else 0
             if self._samples[level] < _CAPPED:
                 # A ramp that has outgrown its scale has lost the level before it: what was last made of it stands.
                 self._look(level, detector, min(_LATE, turn))

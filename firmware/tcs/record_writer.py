@@ -92,7 +92,8 @@ class RecordWriter:
             self._crc = crc16(self._page, 0, min(PAGE_SIZE, HEADER_SIZE + self._length - number * PAGE_SIZE), self._crc)
             self._next += 1
             return BUSY if self._program(number) else FAILED
-        self._fill(0)
+        if number > 1:
+            self._fill(0)  # else it stands there still
         page = self._page
         pack_into("<H", page, _CRC_AT, self._crc)
         page[0] = page[1] = 0xFF
@@ -120,9 +121,10 @@ class RecordWriter:
     def _program(self, number):
         """True when the page holds what it should; one that does already is left as it is."""
         at = self._first + number
-        self._board.nor_read(self._sector, at, self._check)
-        if self._check == self._page:
-            return True
+        if self._stream is not None:  # else nothing is ever written ahead
+            self._board.nor_read(self._sector, at, self._check)
+            if self._check == self._page:
+                return True
         self._board.nor_program(self._sector, at, self._page)
         self._board.nor_read(self._sector, at, self._check)
         return self._check == self._page

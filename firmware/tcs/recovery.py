@@ -190,8 +190,7 @@ class Recovery:
         while segment < vb.SEGMENTS:
             state = self.localisation.segment_state[segment]
             if state == ST_SEGMENT_STATE_CONVICTED or state == ST_SEGMENT_STATE_UNDECIDED:
-                self._valves.command(2 * segment, vb.CLOSED, tick)
-                self._valves.command(2 * segment + 1, vb.CLOSED, tick)
+                self._valves.command_all(vb.PAIR << 2 * segment, vb.CLOSED, tick)
             segment += 1
 
     def _gather(self, sensing, inventory, is_resting):
@@ -249,11 +248,9 @@ class Recovery:
         elif action == tr.A_REST:
             valves.rest(self.localisation.valve)
         elif action == tr.A_SHUT:
-            valves.command(2 * segment, vb.CLOSED, tick)
-            valves.command(2 * segment + 1, vb.CLOSED, tick)
+            valves.command_all(vb.PAIR << 2 * segment, vb.CLOSED, tick)
         elif action == tr.A_OPEN:
-            valves.command(2 * segment, vb.OPEN, tick)
-            valves.command(2 * segment + 1, vb.OPEN, tick)
+            valves.command_all(vb.PAIR << 2 * segment, vb.OPEN, tick)
 
     def _tell(self, outcome, inventory, tick):
         loc = self.localisation

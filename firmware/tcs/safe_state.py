@@ -5,7 +5,8 @@ inventory each minute. At boot, before a valve can move, the record and the end 
 either.
 """
 
-from struct import pack_into, unpack_from
+from array import array
+from struct import unpack_from
 
 from micropython import const
 
@@ -15,6 +16,7 @@ from tcs import localisation as localising
 from tcs import recovery as recovering
 from tcs import store as records
 from tcs.diagnosis import ALARMS, WITHDRAWN
+from tcs.frame_kernel import put_record
 from tcs.modes import RESETS, RESETS_CLEAR_MS
 from tcs.tables import (
     EV_LEAK_ALARM,
@@ -32,6 +34,8 @@ from tcs.tables import (
 
 _VERSION = const(1)
 _LENGTH = const(40)
+_WIDTHS = b"\x01\x01\x01\x01\x01\x01\x01\x01\x02\x04\x04\x04\x04\x01\x04\x04\x04"
+_FIELDS = const(17)  # of the record; its last byte is spare
 _LENGTH_WITHOUT_CAUSE = const(32)  # as it was written before it kept the cause
 _COMMANDED = const(1)
 _PUMP_ON = const(2)
@@ -45,12 +49,13 @@ _MINUTE_MS = const(60000)
 
 
 class SafeState:
-    """.boots: resets in a row without five steady minutes. step() is allocation-free; restore() is for boot."""
+    """.boots: resets in a row without five steady minutes; .has_written: in this tick. step() is allocation-free; restore() is for boot."""
 
     def __init__(self, store, app):
         self._store = store
         self._app = app
         self._payload = bytearray(_LENGTH)
+        self._values = array("i", bytes(4 * _FIELDS))
         self._signature = -1
         self._kept = -1  # what was last saved of the cause
         self._saved_ul = -1
@@ -63,6 +68,7 @@ class SafeState:
         self._is_looping = False
         self.boots = 0
         self.failures = 0
+        self.has_written = False
 
     def restore(self):
         """Take the newest record over into the stages; before the first cycle."""
@@ -108,6 +114,7 @@ class SafeState:
     def step(self):
         """One tick, when isolation and recovery have decided and before the valves are driven."""
         app = self._app
+        self.has_written = False
         ticks = self._ticks
         if ticks < 0x3FFFFFFF:
             ticks += 1
@@ -131,6 +138,7 @@ class SafeState:
         self._signature = signature
         self._kept = kept
         self._pack()
+        self.has_written = True
         if not self._store.save(records.KIND_SAFE_STATE, self._payload, _LENGTH) and self.failures < 0xFFFF:
             self.failures += 1
 
@@ -160,15 +168,30 @@ class SafeState:
 
     def _pack(self):
         app = self._app
-        states = app.recovery.localisation.segment_state
-        payload = self._payload
-        inventory_ul = app.inventory.state[ik.I_RAW_UL] if app.inventory.status == ik.S_OK else -1
-        flags = self._flags() | (_TRIPPED if app.isolation.pump_tripped else 0)
-        pack_into("<BBBBBB", payload, 0, _VERSION, flags, app.isolation.state, states[0], states[1], states[2])
-        pack_into("<BB", payload, 6, app.recovery.segment, self.boots)
-        pack_into("<Hi", payload, 8, app.diagnosis.alarms, app.leak_rate.lost_ul + app.recovery.lost_before_ul)
-        pack_into("<iiiB", payload, 14, app.leak_rate.rate_ul_s, app.leak_rate.hole_um, inventory_ul, app.valves.connected())
-        pack_into("<iii", payload, 27, self._kept, app.watches.known_ul_s, app.watches.known_pa)
+        recovery = app.recovery
+        rates = app.leak_rate
+        watches = app.watches
+        isolation = app.isolation
+        states = recovery.localisation.findings.states
+        v = self._values
+        v[0] = _VERSION
+        v[1] = self._flags() | (_TRIPPED if isolation.pump_tripped else 0)
+        v[2] = isolation.words[isolating.STATE]
+        v[3] = states[0]
+        v[4] = states[1]
+        v[5] = states[2]
+        v[6] = recovery.words[recovering.SEGMENT]
+        v[7] = self.boots
+        v[8] = app.diagnosis.words[ALARMS]
+        v[9] = rates.lost_ul + recovery.words[recovering.LOST_BEFORE_UL]
+        v[10] = rates.rate_ul_s
+        v[11] = rates.hole_um
+        v[12] = app.inventory.state[ik.I_RAW_UL] if app.inventory.status == ik.S_OK else -1
+        v[13] = app.valves.connected()
+        v[14] = self._kept
+        v[15] = watches.known_ul_s
+        v[16] = watches.known_pa
+        put_record(v, _WIDTHS, _FIELDS, self._payload)
 
     def _compare(self):
         """What the loop lost while nobody watched. Said and latched; the bank judges whether it goes on."""

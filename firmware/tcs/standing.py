@@ -5,12 +5,10 @@ from array import array
 from micropython import const
 
 from tcs import inventory_kernel as ik
-from tcs import leak_rate_kernel as lk
 from tcs import sensing_kernel as sk
 from tcs import standing_kernel as ek
+from tcs.standing_kernel import weigh
 
-_SUPPLY_MAX_ML = const(50000)
-_WANDER_MAX_PPM = const(2200)  # three times what it wanders by in the long run
 _P_CABIN = const(7)
 
 
@@ -53,30 +51,10 @@ class Standing:
         return ek.standing(excess_ul, members, inventory.state[ik.I_SENSITIVITY_UL_KPA], self.change, self.evidence)
 
     def _weigh(self, window, sensing, inventory):
-        """The evidence of this moment: slopes, and what an error of the supply does to the inventory."""
-        evidence = self.evidence
-        values = inventory.state
-        foot = sensing.foot
-        thermal_ml = ek.weigh(values, foot, evidence)
-        pressure_ml = values[ik.I_SENSITIVITY_UL_KPA] // 10 * (min(1000000, max(0, sensing.p_comp_pa + foot[0])) // 1000) // 100
-        evidence[ek.E_PRESSURE_ML] = min(_SUPPLY_MAX_ML, pressure_ml)
-        evidence[ek.E_THERMAL_ML] = min(_SUPPLY_MAX_ML, thermal_ml)
-        evidence[ek.E_WINDOW] = window
-        evidence[ek.E_STILL] = 1 if values[ik.I_PROFILE_Q20] == 0 else 0
-        # 3 x 0.0005 sqrt(2 t / 600 s), in ppm: 27.4 sqrt(base samples)
-        evidence[ek.E_WANDER_PPM] = min(_WANDER_MAX_PPM, lk.isqrt(min(window, 1000000) * 750))
-        evidence[ek.E_SUPPLY_OK] = 1 if sensing.status(sk.V_REF) == sk.OK else 0
-        evidence[ek.E_CABIN_PA] = _above_foot(sensing, _P_CABIN, sk.KIND_PRESSURE)
+        has_cabin = 1 if sensing.kinds[_P_CABIN] == sk.KIND_PRESSURE else 0
+        weigh(window, sensing.p_comp_pa, has_cabin, sensing.state, sensing.foot, inventory.state, self.evidence)
 
 
 def _share_ul(volume_ml, units):
     """uL that so many units of the supply's channel are of a volume: 32 760 counts of 64."""
     return volume_ml // 8 * max(-50000, min(50000, units)) // 262
-
-
-def _above_foot(sensing, channel, kind):
-    """What scales with the supply: the value above the foot of the sensor's scale, where it gives no signal at all; 0 if unknown."""
-    value = sensing.value(channel)
-    if value == sk.UNKNOWN or sensing.kinds[channel] != kind:
-        return 0
-    return max(0, value + sensing.foot[channel])

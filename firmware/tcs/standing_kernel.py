@@ -16,7 +16,15 @@ CH_CABIN = const(14)
 CHANNELS = const(15)
 
 # evidence
-I_SLOPE_UL_K = const(46)  # of the inventory's state, x6
+ST_VALUE = const(1)  # of sensing's state, a row a channel
+ST_STATUS = const(2)
+ST_STRIDE = const(10)
+OK = const(0)
+P_CABIN = const(7)
+V_REF = const(15)
+I_SENSITIVITY_UL_KPA = const(5)  # of the inventory's state
+I_PROFILE_Q20 = const(65)
+I_SLOPE_UL_K = const(46)  # x6
 I_BEST_MC = const(22)
 T_GAS = const(8)  # channel of the first slot
 SLOTS = const(6)
@@ -50,6 +58,7 @@ CABIN_RAMP_PPM = const(130)  # one standard deviation of what a ramp of 27 s sho
 CABIN_NOISE_PPM = const(250)  # three standard deviations of what 27 s of the cabin tell
 SUPPLY_MAX_PPM = const(20000)  # a supply further off is no longer one
 SUPPLY_MAX_ML = const(50000)
+WANDER_MAX_PPM = const(2200)  # three times what it wanders by in the long run
 
 
 @micropython.native
@@ -63,11 +72,52 @@ def changes(st: ptr32, now: int, ref: int, out: ptr32) -> int:
 
 
 @micropython.native
-def weigh(inventory: ptr32, foot: ptr32, ev: ptr32) -> int:
-    """The inventory's slopes -> evidence. Returns what the temperatures' inventory is to the supply, mL a whole of it.
+def weigh(window: int, p_comp: int, has_cabin: int, values: ptr32, foot: ptr32, inventory: ptr32, ev: ptr32) -> int:
+    """The evidence of this moment: the inventory's slopes, and what an error of the supply does to it.
 
-    foot: by channel, what makes its value proportional to the counts.
+    window: base samples that the change came about in; p_comp: voted, Pa; has_cabin: 1 where its channel is a pressure; foot: by channel,
+    what makes its value proportional to the counts.
     """
+    ev[E_WINDOW] = window
+    ev[E_STILL] = 0
+    if inventory[I_PROFILE_Q20] == 0:
+        ev[E_STILL] = 1
+    ev[E_SUPPLY_OK] = 0
+    if values[V_REF * ST_STRIDE + ST_STATUS] == OK:
+        ev[E_SUPPLY_OK] = 1
+    ev[E_CABIN_PA] = 0
+    x = values[P_CABIN * ST_STRIDE + ST_VALUE]
+    if has_cabin and x != UNKNOWN and x + foot[P_CABIN] > 0:
+        ev[E_CABIN_PA] = x + foot[P_CABIN]
+    x = 0
+    if p_comp != UNKNOWN:
+        x = p_comp + foot[0]
+    if x < 0:
+        x = 0
+    elif x > 1000000:
+        x = 1000000
+    x = inventory[I_SENSITIVITY_UL_KPA] // 10 * (x // 1000) // 100
+    if x > SUPPLY_MAX_ML:
+        x = SUPPLY_MAX_ML
+    ev[E_PRESSURE_ML] = x
+    # 3 x 0.0005 sqrt(2 t / 600 s), in ppm: 27.4 sqrt(base samples); the orifice law's root stands in leak_rate_kernel.
+    if window > 1000000:
+        window = 1000000
+    x = window * 750
+    bit = 1 << 28
+    while bit > x and bit > 0:
+        bit >>= 2
+    root = 0
+    while bit:
+        if x >= root + bit:
+            x -= root + bit
+            root = (root >> 1) + bit
+        else:
+            root >>= 1
+        bit >>= 2
+    if root > WANDER_MAX_PPM:
+        root = WANDER_MAX_PPM
+    ev[E_WANDER_PPM] = root
     total = 0
     i = 0
     while i < SLOTS:
@@ -80,6 +130,9 @@ def weigh(inventory: ptr32, foot: ptr32, ev: ptr32) -> int:
             x = 0 - x
         total += slope // 10 * (x // 1000) // 100
         i += 1
+    if total > SUPPLY_MAX_ML:
+        total = SUPPLY_MAX_ML
+    ev[E_THERMAL_ML] = total
     return total
 
 

@@ -120,9 +120,15 @@ class Store:
             self._find(kind)
         if self._sequence[kind] >= _MAX_SEQUENCE:
             return -1
+        rounds = _COUNT[kind]
         if sector < 0:
-            sector = self._sector[kind] if self._sector[kind] >= 0 else _FIRST[kind]
-        for _ in range(_COUNT[kind]):
+            sector = _FIRST[kind]
+            if self._sector[kind] >= 0:
+                # What is erased stands behind the newest record; only at last what is before it.
+                sector = self._sector[kind]
+                page = self._at_page[kind] + 1
+                rounds += 1
+        for _ in range(rounds):
             run = 0
             while page < PAGES:
                 self._board.nor_read(sector, page, self._check)

@@ -6,6 +6,7 @@ from struct import pack_into
 from micropython import const
 
 from tcs import packet
+from tcs.frame_kernel import put_values
 from tcs.reports import pack_crew, pack_housekeeping, pack_platform, pack_uplink
 from tcs.tables import (
     CREW_COUNT,
@@ -24,6 +25,7 @@ from tcs.tables import (
     UPLINK_STRUCTURE,
 )
 
+_EVENTS_A_CYCLE = const(2)
 FAST_S = 60  # housekeeping goes on every tick for this long after the last suspicion
 
 _HOUSEKEEPING_SERVICE = const(3)
@@ -87,9 +89,11 @@ class Telemetry:
         return tick > self._fast_until
 
     def report_events(self):
-        """Send every queued event that the link has room for. Once a cycle."""
+        """Send what is queued, a few events a cycle, as far as the link has room."""
         events = self._events
-        while events.count:
+        left = _EVENTS_A_CYCLE
+        while events.count and left:
+            left -= 1
             number = events.peek(1)
             severity = EV_SEVERITIES[number]
             at = self._open(_EVENT_SERVICE, severity, severity, events.peek(0))
@@ -97,14 +101,7 @@ class Telemetry:
                 return
             buffer = self._link.buffer
             pack_into(">H", buffer, at, number)
-            at += 2
-            column = 2
-            last = 2 + EV_FIELD_COUNTS[number]
-            while column < last:
-                pack_into(">i", buffer, at, events.peek(column))
-                at += 4
-                column += 1
-            self._link.close(at)
+            self._link.close(put_values(events.rows, events.values_at(), EV_FIELD_COUNTS[number], buffer, at + 2))
             events.pop()
 
     def report_housekeeping(self, tick):

@@ -5,12 +5,13 @@ from array import array
 from micropython import const
 
 from tcs import valves_kernel as vk
-from tcs.carry_kernel import connected
+from tcs.carry_kernel import connected_mask
 from tcs.tables import P_TICK_MS, P_VALVE_LIMIT_MS, P_VALVE_RETRIES, ST_VALVE_POSITION_TRAVELLING
-from tcs.valves_kernel import drive, moving
+from tcs.valves_kernel import aim, drive, moving
 
 COUNT = vk.COUNT
 BYPASS = const(6)
+PAIR = const(3)  # mask of a segment's two valves, shifted by twice its number
 SEGMENTS = const(3)
 
 HOLD = vk.HOLD
@@ -47,18 +48,12 @@ class Valves:
 
     def command(self, valve, goal, tick):
         """Drive a valve to OPEN or CLOSED from this tick on. Repeating the goal in force changes nothing."""
-        if self.goal[valve] == goal:
-            return
-        if goal == OPEN:
-            self.assumed[valve] = 0
-        self.goal[valve] = goal
-        self.failed[valve] = 0
-        travel = self._travel
-        travel[vk.TRIES + valve] = 0
-        travel[vk.PAUSING + valve] = 0
-        travel[vk.SINCE + valve] = tick
-        self.words[0] &= ~(1 << valve)
-        self.rest_switches = -1
+        self.command_all(1 << valve, goal, tick)
+
+    def command_all(self, mask, goal, tick):
+        """The same of several: a mask of them."""
+        if aim(mask, goal, tick, self.goal, self.failed, self.assumed, self._travel, self.words):
+            self.rest_switches = -1
 
     def assume_closed(self, valve):
         """Take a valve for shut, whatever its switches say, until it is driven open."""
@@ -89,7 +84,7 @@ class Valves:
 
     def connected(self):
         """Mask of radiators that are not confirmed shut on both sides."""
-        return connected(self.position, self.assumed)
+        return connected_mask(self.position, self.assumed)
 
     def fault_kind(self, valve):
         """ST_VALVE_FAULT_* of a valve's last fault."""

@@ -111,6 +111,26 @@ def drive(
 
 
 @micropython.native
+def aim(mask: int, new_goal: int, tick: int, goal: ptr32, failed: ptr32, assumed: ptr32, travel: ptr32, arrived: ptr32) -> int:
+    """Drive the valves of a mask to a goal from this tick on. Returns those for which it is another one."""
+    changed = 0
+    valve = 0
+    while valve < COUNT:
+        if (mask >> valve) & 1 and goal[valve] != new_goal:
+            changed |= 1 << valve
+            if new_goal == OPEN:
+                assumed[valve] = 0
+            goal[valve] = new_goal
+            failed[valve] = 0
+            travel[TRIES + valve] = 0
+            travel[PAUSING + valve] = 0
+            travel[SINCE + valve] = tick
+        valve += 1
+    arrived[0] ^= arrived[0] & changed
+    return changed
+
+
+@micropython.native
 def moving(position: ptr32, goal: ptr32, failed: ptr32) -> int:
     """Mask of the valves that are driven or wait for their next try."""
     mask = 0

@@ -2,52 +2,26 @@
 
 Jet of liquid: F = rho Q v with v = sqrt(2 dp / rho), which is 2 Cd A dp. That, at the low end of the rate, is the lower end. Flashing
 adds an unknown factor: the upper end is the high end of the rate times `flash_thrust_permille`. A shut, holed segment goes on at its
-vapour pressure until it is empty. Once a second; allocation-free.
+vapour pressure until it is empty. A second is the segments, the loop where it vents, accumulate(). Allocation-free.
 """
 
 from array import array
 
 from micropython import const
 
-from tcs.leak_rate_kernel import isqrt
 from tcs.properties import density_kg_m3, vapour_pa
 from tcs.sensing_kernel import UNKNOWN
 from tcs.tables import P_COOLANT, P_FLASH_THRUST_PERMILLE, P_VOLUME_RAD1_ML
+from tcs.venting_kernel import jet_un, orifice_ul_s, speed_mm_s
 
 SEGMENTS = const(3)
-_DISCHARGE = const(487)  # 0.62 pi / 4, permille
 _MAX = const(0x3FFFFFFF)
-_PRODUCT_MAX = const(1000000000)
-_PRESSURE_MAX_PA = const(5000000)
-_SPEED_MAX_MM_S = const(80000)
 _LEFT_PERCENT = const(92)  # of a segment's liquid, until its hole passes more vapour than liquid
 
 
-def speed_mm_s(pressure_pa, density):
-    """Of liquid through a hole at this pressure difference."""
-    return isqrt(200 * max(0, min(_PRESSURE_MAX_PA, pressure_pa)) // density * 100) * 10
-
-
-def orifice_ul_s(hole_um, speed):
-    """What a sharp-edged hole passes at this speed of the liquid, mm/s: 0.62 A v."""
-    hole_um = min(30000, hole_um)
-    square = hole_um * hole_um // 100
-    doublings = 0
-    while square > 40000:
-        square >>= 1
-        doublings += 1
-    return square * (min(_SPEED_MAX_MM_S, speed) // 8) // 1000 * _DISCHARGE // 1250 << doublings
-
-
-def jet_un(rate_ul_s, speed, density):
-    """Thrust of a jet of liquid, rho Q v."""
-    speed = max(1, min(_SPEED_MAX_MM_S, speed))
-    mass = density * min(_PRODUCT_MAX // density, rate_ul_s)
-    doublings = 0
-    while mass > _PRODUCT_MAX // speed:
-        mass >>= 1
-        doublings += 1
-    return min(_MAX >> doublings, mass * speed // 1000000) << doublings
+def _sum(a, b):
+    """Of two that are not negative; a larger one than is carried would leave the small integers."""
+    return _MAX if b > _MAX - a else a + b
 
 
 class Venting:
@@ -62,20 +36,11 @@ class Venting:
         self.impulse_low_mns = 0
         self.impulse_high_mns = 0
         self.residual_ul = array("i", bytes(4 * SEGMENTS))
+        self._low_un = 0  # of the second that is being added up
+        self._high_un = 0
+        self._vents = False
         self._low_rest_un = 0
         self._high_rest_un = 0
-
-    def step(self, is_overboard, rate_ul_s, low_ul_s, high_ul_s, pressure_pa, temp_mc):
-        """One second of the connected loop. is_overboard: the loss is taken to leave the vehicle; pressure_pa: behind the hole."""
-        self.low_un = 0
-        self.high_un = 0
-        self.is_venting = is_overboard and rate_ul_s > 0
-        if not self.is_venting or pressure_pa <= 0:
-            return
-        density = density_kg_m3(self._coolant, temp_mc)
-        speed = speed_mm_s(pressure_pa, density)
-        self.low_un = jet_un(max(0, low_ul_s), speed, density)
-        self.high_un = self._flashing(jet_un(max(rate_ul_s, high_ul_s), speed, density))
 
     def step_segment(self, segment, is_shut, is_holed, hole_um, temp_mc):
         """One second of one segment. is_holed: it is convicted, so what it lets go counts."""
@@ -91,17 +56,33 @@ class Venting:
         rate_ul_s = orifice_ul_s(hole_um, speed)
         self.residual_ul[segment] = min(volume_ul, self.residual_ul[segment] + rate_ul_s)
         if is_holed and rate_ul_s > 0:
-            self.is_venting = True
+            self._vents = True
             jet = jet_un(rate_ul_s, speed, density)
-            self.low_un = min(_MAX, self.low_un + jet)
-            self.high_un = min(_MAX, self.high_un + self._flashing(jet))
+            self._low_un = _sum(self._low_un, jet)
+            self._high_un = _sum(self._high_un, self._flashing(jet))
+
+    def step(self, rate_ul_s, low_ul_s, high_ul_s, pressure_pa, temp_mc):
+        """One second of the connected loop, whose loss is taken to leave the vehicle; pressure_pa: behind the hole."""
+        self._vents = True
+        if pressure_pa <= 0:
+            return
+        density = density_kg_m3(self._coolant, temp_mc)
+        speed = speed_mm_s(pressure_pa, density)
+        self._low_un = _sum(self._low_un, jet_un(max(0, low_ul_s), speed, density))
+        self._high_un = _sum(self._high_un, self._flashing(jet_un(max(rate_ul_s, high_ul_s), speed, density)))
 
     def accumulate(self):
-        """The second is over: its impulse."""
-        low = self._low_rest_un + self.low_un
-        high = self._high_rest_un + self.high_un
-        self.impulse_low_mns = min(_MAX, self.impulse_low_mns + low // 1000)
-        self.impulse_high_mns = min(_MAX, self.impulse_high_mns + high // 1000)
+        """The second is over: its thrust, and its impulse."""
+        self.is_venting = self._vents
+        self.low_un = self._low_un
+        self.high_un = self._high_un
+        self._vents = False
+        self._low_un = 0
+        self._high_un = 0
+        low = _sum(self._low_rest_un, self.low_un)
+        high = _sum(self._high_rest_un, self.high_un)
+        self.impulse_low_mns = _sum(self.impulse_low_mns, low // 1000)
+        self.impulse_high_mns = _sum(self.impulse_high_mns, high // 1000)
         self._low_rest_un = low % 1000
         self._high_rest_un = high % 1000
 

@@ -130,7 +130,9 @@ class Watches:
             return
         slot = tick // self._slot_ticks % _SLOTS
         if slot & 1 == 0:
-            if slot == 4:
+            if slot == 0:
+                self._judge_cause()
+            elif slot == 4:
                 sensing = app.sensing
                 self.pump.take_suction(middle(sensing.value(_T_RETURN), sensing.value(_T_SUPPLY), sensing.value(_T_GAS)))
             self._watch_pump(trusted)
@@ -138,8 +140,6 @@ class Watches:
             if slot == 9:
                 self._watch_loss(trusted)
             self._watch_cabin(trusted)
-            if slot == 7:
-                self._judge_cause()
             if slot <= SEGMENTS * 2:
                 self._watch_relief(slot // 2, trusted, tick)
 

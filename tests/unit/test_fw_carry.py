@@ -1,12 +1,14 @@
 """What is carried between the stages: the layouts that the kernels repeat are the layouts, and their sums are those of plain code."""
 
 from array import array
+from struct import pack as packed
 
 import pytest
 
 from tcs import carry_kernel as ck
 from tcs import cooling_kernel as cool
 from tcs import detector_kernel as dk
+from tcs import frame_kernel as fk
 from tcs import history, tables
 from tcs import inventory_kernel as ik
 from tcs import leak_rate_kernel as lk
@@ -48,9 +50,10 @@ def test_other_kernels_repeat_the_layouts():
         assert getattr(cool, name) == getattr(ik, name), name
     for name in ("IN_P_RAD_PA", "IN_TEMP_MC", "IN_COOLING_UL_S", "IN_EXPANSION_UL_K"):
         assert getattr(cool, name) == getattr(tr, name), name
-    for name in ("I_SLOPE_UL_K", "I_BEST_MC", "SLOTS"):
+    for name in ("I_SENSITIVITY_UL_KPA", "I_PROFILE_Q20", "I_SLOPE_UL_K", "I_BEST_MC", "SLOTS"):
         assert getattr(ek, name) == getattr(ik, name), name
-    assert ek.T_GAS == ck.T_GAS
+    for name in ("ST_VALUE", "ST_STATUS", "ST_STRIDE", "OK", "P_CABIN", "V_REF", "T_GAS"):
+        assert getattr(ek, name) == getattr(ck, name), name
     for name in ("OPEN", "CLOSED", "TRAVELLING", "FAULT"):
         assert getattr(vk, name) == getattr(tables, "ST_VALVE_POSITION_" + name), name
     for name in ("TIMEOUT", "CONTRADICTION", "MOVED"):
@@ -199,7 +202,7 @@ def test_carry_connected_and_segments_agree_with_plain_code_for_every_pair_of_va
             assumed = array("i", [first >> 2 & 1, second >> 2 & 1, 0, 0, 0, 0, 0])
             failed = array("i", [first >> 3, second >> 3, 0, 0, 0, 0, 0])
             is_shut = (position[0] == vb.CLOSED or assumed[0]) and (position[1] == vb.CLOSED or assumed[1])
-            assert ck.connected(position, assumed) == (2 if is_shut else 3)
+            assert ck.connected_mask(position, assumed) == (2 if is_shut else 3)
             behind = ck.segments(values, inventory, position, assumed, failed, x)
             assert x[tr.IN_SHUT] == (5 if is_shut else 4)
             assert x[tr.IN_OPEN] == (3 if first & 3 == second & 3 == vb.OPEN else 2)
@@ -218,3 +221,41 @@ def test_carry_radiators_is_the_mean_of_those_that_are_known_and_connected():
     for rad in range(3):
         values[(4 + rad) * sk.ST_STRIDE + sk.ST_VALUE] = pressures[rad]
     assert [ck.radiators(values, mask) for mask in range(8)] == [sk.UNKNOWN, 100, sk.UNKNOWN, 100, -301, -101, -301, -101]
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_carry_highest_radiator_is_the_first_of_equals_and_the_last_without_sensors():
+    values = array("i", [0] * sk.ST_SIZE)
+    for pressures, expected in (
+        ((1, 2, 3), 2), ((3, 2, 1), 0), ((1, 3, 3), 1), ((5, 5, 5), 0), ((sk.UNKNOWN, 7, sk.UNKNOWN), 1),
+        ((sk.UNKNOWN, sk.UNKNOWN, sk.UNKNOWN), 2), ((-5, -4, -6), 1),
+    ):  # fmt: skip
+        for rad in range(3):
+            values[(4 + rad) * sk.ST_STRIDE + sk.ST_VALUE] = pressures[rad]
+        assert ck.highest(values) == expected
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_frame_kernels_put_values_and_records_as_struct_does():
+    values = array("i", [0, 1, -1, 0x1234567, -0x20000000, 255, 65535])
+    out = bytearray(40)
+    assert fk.put_values(values, 1, 4, out, 3) == 19
+    assert bytes(out[3:19]) == packed(">iiii", 1, -1, 0x1234567, -0x20000000)
+    assert fk.put_record(values, b"\x01\x02\x04\x04\x04\x01\x02", 7, out) == 18
+    assert bytes(out[:18]) == packed("<BHiiiBH", 0, 1, -1, 0x1234567, -0x20000000, 255, 65535)
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_detector_kernel_names_the_stages_that_call_one_after_another():
+    state = array("i", [0] * dk.D_SIZE)
+    for stage, permille, excess, threshold in ((1, 1000, 50, 40), (2, 999, 90, 40), (4, 2000, 39, 40), (6, 1500, 70, -5)):
+        at = dk.D_STAGE + stage * dk.S_STRIDE
+        state[dk.D_PERMILLE + stage] = permille
+        state[at + dk.S_EXCESS_UL] = excess
+        state[at + dk.S_THRESHOLD_UL] = threshold
+    assert dk.calling(0, 10, state) == 1
+    assert dk.calling(2, 10, state) == 6  # its threshold stands at the unrest
+    assert dk.calling(7, 10, state) == dk.STAGES
+    assert dk.calling(0, 60, state) == 6  # more unrest than the first one has
+    assert dk.calling(0, -1, state) == 1
+    assert dk.calling(2, -1, state) == dk.STAGES  # no threshold at all is none that can be passed

@@ -166,3 +166,22 @@ def test_all_valves_move_at_once_and_each_for_itself() -> None:
     assert sorted(valve for _, valve in bench.confirmed) == [0, 1, 2, 3, 5, 6]
     assert bench.valves.connected() == 4
     assert bench.valves.is_moving()
+
+
+@pytest.mark.req("REQ-ISO-002")
+def test_valves_a_mask_of_them_is_driven_as_each_of_them_would_be():
+    one = Bench()
+    several = Bench()
+    for bench in (one, several):
+        bench.valves.failed[3] = 1
+        bench.valves.assumed[2] = 1
+    for valve in (0, 3, 4):
+        one.valves.command(valve, vb.CLOSED, one.tick)
+    several.valves.command_all(0b11001, vb.CLOSED, several.tick)
+    for name in ("goal", "failed", "assumed", "words", "_travel"):
+        assert list(getattr(one.valves, name)) == list(getattr(several.valves, name)), name
+    several.valves.command_all(1 << 2, vb.OPEN, several.tick)
+    assert several.valves.assumed[2] == 0  # it is driven open: what was taken for shut is no more
+    several.run(60)
+    several.valves.command_all(0b11001, vb.CLOSED, several.tick)
+    assert several.valves.rest_switches == several.actuators.switches()  # the goals in force: nothing is under way again

@@ -69,6 +69,11 @@ class Chip:
         return self._cycles_before_reset + int(self.mcu.core.cycles)
 
     @property
+    def flash_cycles(self) -> int:
+        """Of those: waiting for the flash chip to program or erase, the boot ROM polling its status."""
+        return int(self.mcu.ssi.busy_ns * self.mcu.clk_sys / 1e9)
+
+    @property
     def time_s(self) -> float:
         """Emulated seconds since power-on, sleep and resets included."""
         return float(self.mcu.clock.nanos) / 1e9

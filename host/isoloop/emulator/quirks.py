@@ -97,6 +97,7 @@ class _Flash(RPSSI):
     """
 
     busy_until_ns = 0.0
+    busy_ns = 0.0  # of all commands so far
     time_ratio = 1.0
 
     def _shift_byte(self, byte_out: int) -> int:
@@ -125,7 +126,9 @@ class _Flash(RPSSI):
             flash[page + (address + i) % PAGE_SIZE] &= byte
 
     def _be_busy(self, milliseconds: float) -> None:
-        self.busy_until_ns = self.rp2040.clock.nanos + milliseconds * 1e6 * self.time_ratio
+        spent_ns = milliseconds * 1e6 * self.time_ratio
+        self.busy_until_ns = self.rp2040.clock.nanos + spent_ns
+        self.busy_ns += spent_ns
 
 
 class _PacedUart(_Uart):

@@ -1,4 +1,4 @@
-"""The kernels as a C module of the Pico's image: the same source, by the compiler that compiles the interpreter (docs/decisions/kernels-in-c.md).
+"""The kernels as a C module of the Pico's image, compiled as the interpreter is (docs/decisions/kernels-in-c.md).
 
 The frozen copy of a kernel file takes its functions from that module; constants and helpers stay in it, and no line moves.
 """
@@ -81,9 +81,10 @@ def _glue(node: ast.FunctionDef, name: str) -> str:
     given = [f"a{i}" if is_plain else f"a[{i}]" for i in range(count)]
     values = ", ".join(f"do_int({a})" if kind == "int" else f"do_ptr({a})" for a, kind in zip(given, kinds, strict=True))
     taken = ", ".join(f"mp_obj_t {a}" for a in given) if is_plain else "size_t n, const mp_obj_t *a"
-    define = f"MP_DEFINE_CONST_FUN_OBJ_{count}({name}_obj, " if is_plain else f"MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN({name}_obj, {count}, {count}, "
+    kind = f"{count}({name}_obj" if is_plain else f"VAR_BETWEEN({name}_obj, {count}, {count}"
     unused = "" if is_plain else "(void)n; "
-    return f"static mp_obj_t {name}_call({taken}) {{ {unused}return do_obj({name}({values})); }}\nstatic {define}{name}_call);\n"
+    function = f"static mp_obj_t {name}_call({taken}) {{ {unused}return do_obj({name}({values})); }}\n"
+    return f"{function}static MP_DEFINE_CONST_FUN_OBJ_{kind}, {name}_call);\n"
 
 
 def _taken(source: str, prefix: str) -> str:

@@ -70,7 +70,7 @@ def translate_checked(source: str, module: ModuleType) -> str:
 
 
 def translate_plain(source: str, module: ModuleType, prefix: str) -> str:
-    """C for every kernel of a module, behind PLAIN_HEAD: `static I <prefix>name(int32_t *v_a, I v_b)` for `def name(a: ptr32, b: int) -> int`.
+    """C for every kernel of a module, behind PLAIN_HEAD: `static I <prefix>name(int32_t *v_a, I v_b)`.
 
     Raises:
         SubsetError: something outside the subset.
@@ -244,11 +244,13 @@ class _Plain(_Function):
             return f"((I)((uint32_t){left} << {right}))"
         if isinstance(node.op, ast.RShift):
             return f"({left} >> {right})"
+        if type(node.op) not in _CALLS:
+            return None
         power = self._power_of_two(node.right)
         if power is not None:
             # Floor division by a shift, whatever the sign: the compiler would round towards zero and correct it.
             return f"({left} >> {power})" if isinstance(node.op, ast.FloorDiv) else f"({left} & {(1 << power) - 1})"
-        return f"{_CALLS[type(node.op)]}({left}, {right})" if type(node.op) in _CALLS else None
+        return f"{_CALLS[type(node.op)]}({left}, {right})"
 
     def negative(self, node: ast.UnaryOp, operand: str) -> str:
         return f"(-{operand})"
