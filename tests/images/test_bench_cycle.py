@@ -22,5 +22,6 @@ def test_cycle_bench_measures_step_tick_boot_and_heap_on_the_chip(pico_uf2: Path
     assert quiet < rows["step with floats, quiet, median"]["value"]
     assert rows["what it allocates, median"]["value"] > 0
     assert rows["free heap after start"]["ok"]
-    step = rows["control step, worst case"]
-    assert step["ok"] == (step["value"] <= cycle.STEP_MAX_CYCLES)
+    # Cycles are counted, not timed: they hold wherever this runs.
+    assert rows["control step, worst case"]["value"] <= cycle.STEP_MAX_CYCLES
+    assert rows["full tick, worst before the leak"]["value"] <= cycle.TICK_MAX_CYCLES
