@@ -98,6 +98,7 @@ class Watches:
         self._was_disagreeing = False
         self._is_pump_off_done = False
         self._is_busy = False
+        self._has_looked = False
         self._was_commanded = False
         self._is_isolated_before = False
         self._before = -1  # segments convicted before the last isolation
@@ -131,7 +132,9 @@ class Watches:
         slot = tick // self._slot_ticks % _SLOTS
         if slot & 1 == 0:
             if slot == 0:
-                self._judge_cause()
+                # It rests on what slot 9 found of the loss: not before that has been looked at since the boot.
+                if self._has_looked:
+                    self._judge_cause()
             elif slot == 4:
                 sensing = app.sensing
                 self.pump.take_suction(middle(sensing.value(_T_RETURN), sensing.value(_T_SUPPLY), sensing.value(_T_GAS)))
@@ -255,6 +258,7 @@ class Watches:
         is_healthy = app.diagnosis.alarms == 0
         self.gas.step(inventory.inventory_ul, inventory.state[ik.I_LINES_UL], key, is_healthy)
         self._is_busy = is_busy
+        self._has_looked = True
 
     def _judge_cause(self):
         app = self._app
