@@ -207,23 +207,28 @@ class Store:
         active = self._sector[kind]
         done = _NOTHING
         candidate = -1
-        sector = active if active >= 0 else _FIRST[kind]
+        # As much as the best of those that may be erased gives; one with worn pages does where none is better.
+        wanted = 0
+        for sector in range(_FIRST[kind], _FIRST[kind] + _COUNT[kind]):
+            if sector != active and self._reach[sector] > wanted:
+                wanted = self._reach[sector]
+        # What takes a whole sector has no use for one with a worn page.
+        wanted = min(_ROOM[kind], wanted) if _ROOM[kind] < PAGES or wanted == PAGES else 0
+        # The one that is written to comes last: each record makes it unknown again.
+        sector = active if active >= 0 else _FIRST[kind] + _COUNT[kind] - 1
         for _ in range(_COUNT[kind]):
-            # What takes a whole sector has no use for one with a worn page.
-            reach = self._reach[sector] if _ROOM[kind] < PAGES or self._reach[sector] == PAGES else 0
-            reach = min(_ROOM[kind], reach)
-            if reach:
+            sector = self._after(kind, sector)
+            if 0 < wanted <= self._reach[sector]:
                 if self._blank[sector] == _UNKNOWN:
                     if done == _LOOKED:
                         return done
                     self._blank[sector] = self._blank_pages(sector)
                     done = _LOOKED
-                if self._blank[sector] >= reach:
+                if self._blank[sector] >= wanted:
                     candidate = -1
                     break
                 if candidate < 0 and sector != active:
                     candidate = sector
-            sector = self._after(kind, sector)
         if candidate < 0:
             self._untidy &= ~(1 << kind)
             return done

@@ -196,6 +196,33 @@ def test_sector_that_no_longer_erases_is_left_alone_and_the_newest_stays() -> No
     assert found[1] == bytes(payload(8, 300))
 
 
+def test_long_record_finds_room_beside_a_sector_whose_pages_are_worn() -> None:
+    board = FlakyNor()
+    for page in (3, 7, 11, 15):
+        board.stuck_zeros[FIRST_SECTOR * SECTOR + page * PAGE] = 1
+        board.nor.data[FIRST_SECTOR * SECTOR + page * PAGE] = 0xFE
+    store = booted(board)
+    number = 0
+    in_worn = 0
+    while in_worn < 20:  # through both sectors, so that the worn one has been erased and gave no more than three pages in a row
+        number += 1
+        assert store.save(KIND, payload(number, 100), 100)
+        in_worn += store.newest(KIND)[0] == 0
+        tidy_all(store)
+    assert store.newest(KIND)[0] == 0
+    assert store.save(KIND, payload(number + 1, 2032), 2032)  # eight pages: only the other one has them
+    assert newest(board.nor) == (number + 1, bytes(payload(number + 1, 2032)))
+
+
+def test_sector_to_be_erased_is_looked_at_though_each_record_hides_the_other_one() -> None:
+    board = FlakyNor()
+    store = booted(board)
+    for number in range(1, 200):
+        assert store.save(KIND, payload(number, 100), 100), number
+        store.tidy()  # one look or one erase for each record
+    assert newest(board.nor) == (199, bytes(payload(199, 100)))
+
+
 def test_kinds_do_not_see_each_other() -> None:
     board = FlakyNor()
     store = booted(board)
