@@ -95,6 +95,8 @@ class Crew:
         self._flow_permille = 0
         self._segments = 0
         self._is_looking = False
+        self._is_whole = False
+        self._is_told = False
         self._wait_s = 0
         self._segments_then = -1
         self._flow_then = 0
@@ -111,6 +113,7 @@ class Crew:
             return
         phase = tick // self._phase_ticks % _PHASES
         if phase == 1:
+            self._is_whole = True
             self._observe_bay()
         elif phase == 3:
             self._judge_loss()
@@ -120,9 +123,12 @@ class Crew:
             self._watch_segments()
             self._watch_cabin()
         elif phase == 9:
-            self._tell()
+            # A boot begins in the midst of a second, of which the phases before were not seen.
+            if self._is_whole:
+                self._tell()
+                self._is_told = True
         elif phase == 0:
-            if tick:
+            if self._is_told:
                 self._report(tick - 1)
         elif not is_busy:
             self._look_ahead()
@@ -236,6 +242,7 @@ class Crew:
         """What shut ones still let go, for the next look at the loop."""
         app = self._app
         venting = self.venting
+        venting.begin()
         hole_um = app.leak_rate.hole_um
         is_liquid = self._watches.cause.cause != ST_CAUSE_GAS_LOSS
         segment = 0

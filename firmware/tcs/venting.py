@@ -2,7 +2,7 @@
 
 Jet of liquid: F = rho Q v with v = sqrt(2 dp / rho), which is 2 Cd A dp. That, at the low end of the rate, is the lower end. Flashing
 adds an unknown factor: the upper end is the high end of the rate times `flash_thrust_permille`. A shut, holed segment goes on at its
-vapour pressure until it is empty. A second is the segments, the loop where it vents, accumulate(). Allocation-free.
+vapour pressure until it is empty. A second is begin(), the segments, the loop where it vents, accumulate(). Allocation-free.
 """
 
 from array import array
@@ -42,6 +42,12 @@ class Venting:
         self._low_rest_un = 0
         self._high_rest_un = 0
 
+    def begin(self):
+        """Whatever was added up of a second that was never accumulated is forgotten."""
+        self._vents = False
+        self._low_un = 0
+        self._high_un = 0
+
     def step_segment(self, segment, is_shut, is_holed, hole_um, temp_mc):
         """One second of one segment. is_holed: it is convicted, so what it lets go counts."""
         if not is_shut or temp_mc == UNKNOWN:
@@ -76,9 +82,7 @@ class Venting:
         self.is_venting = self._vents
         self.low_un = self._low_un
         self.high_un = self._high_un
-        self._vents = False
-        self._low_un = 0
-        self._high_un = 0
+        self.begin()
         low = _sum(self._low_rest_un, self.low_un)
         high = _sum(self._high_rest_un, self.high_un)
         self.impulse_low_mns = _sum(self.impulse_low_mns, low // 1000)

@@ -409,3 +409,46 @@ def test_app_sensor_fault_is_reported_once_and_diagnosed() -> None:
     assert [row[2:4] for row in rows] == [(T_GAS + 2, sk.OPEN)]
     assert flight.app.diagnosis.leak_class == tables.ST_LEAK_CLASS_SENSOR_FAULT
     assert is_untouched(flight)
+
+
+@pytest.mark.req("REQ-FDI-006")
+@pytest.mark.parametrize("first", [0, 1, 8, 9, 10, 60])
+def test_crew_is_told_of_whole_seconds_alone_wherever_in_one_a_boot_begins(first) -> None:
+    flight = Flight()
+    flight.board.tick = first - 1
+    told = []
+    telemetry = flight.app.telemetry
+
+    def report_crew(_tick):
+        told.append([telemetry.crew[i] for i in (tables.CREW_CREW_COUNT, tables.CREW_LFL_10_S, tables.CREW_LOOP_STOP_S)])
+        return True
+
+    telemetry.report_crew = report_crew
+    telemetry.once[3] = 1  # asked for as soon as there is one
+    for _ in range(70):
+        flight.show()
+        flight.cycle()
+    assert len(told) >= 1
+    for crew, flammable_s, stop_s in told:
+        assert crew > 0
+        assert flammable_s != 0  # nothing has leaked
+        assert stop_s != 0
+
+
+@pytest.mark.req("REQ-FDI-006")
+def test_venting_of_a_second_that_was_never_added_up_is_forgotten() -> None:
+    flight = Flight()
+    venting = flight.app.crew.venting
+    thrusts = []
+    for rounds in (1, 2):
+        for _ in range(rounds):
+            venting.begin()
+            venting.step_segment(0, True, True, 800, 20000)
+        venting.accumulate()
+        thrusts.append((venting.is_venting, venting.low_un, venting.high_un))
+    assert thrusts[0] == thrusts[1]
+    assert thrusts[0][0]
+    assert thrusts[0][2] >= thrusts[0][1] > 0
+    venting.begin()
+    venting.accumulate()
+    assert (venting.is_venting, venting.low_un, venting.high_un) == (False, 0, 0)

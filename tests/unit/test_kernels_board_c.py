@@ -123,10 +123,47 @@ def test_frozen_file_takes_its_functions_from_the_module_and_no_line_moves(tmp_p
     assert (tmp_path / "module/kernels.c").stat().st_mtime_ns == stamp
 
 
+BODIES = (
+    "for i in range(3):\n        a += i",
+    "a = helper(a)",
+    "a = a / 2",
+    "a = [a]",
+    "a = a ** 2",
+    "a = a or 7",
+    "a = 1 + (a and 7)",
+    "a = 1 if a is 7 else 2",
+    "a = a in a",
+)
+
+
 @pytest.mark.req("REQ-KRN-001")
-@pytest.mark.parametrize("body", ["for i in range(3):\n        a += i", "a = helper(a)", "a = a / 2", "a = [a]", "a = a ** 2"])
+@pytest.mark.parametrize("body", BODIES)
 def test_what_is_outside_the_subset_is_refused_by_line(tmp_path: Path, body: str) -> None:
     source = f"import micropython\n\n\n@micropython.native\ndef bad(a: int) -> int:\n    {body}\n    return a\n"
     (tmp_path / "bad_kernel.py").write_text(source)
     with pytest.raises(to_c.SubsetError, match=r"^bad_kernel:[67]: "):
+        board_c.convert_tree(tmp_path, tmp_path / "module")
+
+
+@pytest.mark.req("REQ-KRN-001")
+@pytest.mark.parametrize(
+    ("head", "why"),
+    [
+        ("a: int, /, b: int", "plain arguments"),
+        ("a: int, b: int = 3", "plain arguments"),
+        ("a: int, *b: int", "plain arguments"),
+        ("a: int, *, b: int", "plain arguments"),
+        ("a: int, b: float", "neither int nor a pointer"),
+    ],
+)
+def test_arguments_that_c_would_not_take_as_python_does_are_refused(tmp_path: Path, head: str, why: str) -> None:
+    (tmp_path / "bad_kernel.py").write_text(f"def bad({head}) -> int:\n    return a\n")
+    with pytest.raises(to_c.SubsetError, match=why):
+        board_c.convert_tree(tmp_path, tmp_path / "module")
+
+
+@pytest.mark.req("REQ-KRN-001")
+def test_kernel_that_may_fall_off_its_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad_kernel.py").write_text("def bad(a: int) -> int:\n    if a:\n        return a\n")
+    with pytest.raises(to_c.SubsetError, match="on every way"):
         board_c.convert_tree(tmp_path, tmp_path / "module")

@@ -11,8 +11,9 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from rp2040py.peripherals.dma import RPDMAChannel
 from rp2040py.peripherals.ssi import CMD_BLOCK_ERASE, CMD_PAGE_PROGRAM, CMD_READ_STATUS_1, CMD_SECTOR_ERASE, RPSSI
-from rp2040py.peripherals.uart import RPUART, TXFE, UARTDR, UARTTXINTR
+from rp2040py.peripherals.uart import RPUART, TXFE, UARTCR, UARTDR, UARTTXINTR
 from rp2040py.sio import RPSIO
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
@@ -131,6 +132,16 @@ class _Flash(RPSSI):
         self.busy_ns += spent_ns
 
 
+class _DmaChannel(RPDMAChannel):
+    """A channel that a reset stops. The original's stays busy and goes on with its old transfer once it is set up again."""
+
+    def reset(self) -> None:
+        self.abort()
+        self._ctrl = 0
+        self._trans_count = 0
+        super().reset()
+
+
 class _PacedUart(_Uart):
     """A UART whose bytes leave at the line's pace, out of a transmit FIFO of 32, as `pace_uart()` makes of one.
 
@@ -163,14 +174,20 @@ class _PacedUart(_Uart):
     def write_uint32(self, offset: int, value: int) -> None:
         if offset == _UARTIFLS:
             self._levels = value & 0x3F
+        elif offset == UARTCR:
+            self._ctrl_register = value
+            self._ask()
         elif offset != UARTDR:
             RPUART.write_uint32(self, offset, value)
         elif len(self._sending) < _FIFO_BYTES:  # what does not fit is lost, as on silicon
             self._sending.append(value & 0xFF)
             if len(self._sending) == 1:
                 self._schedule()
-            if len(self._sending) == _FIFO_BYTES:
-                self.rp2040.dma.clear_dreq(self.dreq.tx)
+            self._ask()
+
+    def _ask(self) -> None:
+        ask = self.rp2040.dma.set_dreq if self.enabled and len(self._sending) < _FIFO_BYTES else self.rp2040.dma.clear_dreq
+        ask(self.dreq.tx)
 
     def _schedule(self) -> None:
         self._sent.schedule(_BITS_PER_BYTE * 1e9 / self.baud_rate)
@@ -179,8 +196,7 @@ class _PacedUart(_Uart):
         byte = self._sending.popleft()
         if self._sending:
             self._schedule()
-        if self.enabled:
-            self.rp2040.dma.set_dreq(self.dreq.tx)
+        self._ask()
         if len(self._sending) == _TX_THRESHOLDS_BYTES[min(self._levels & 7, 4)]:
             self._interrupt_status |= UARTTXINTR
             self.check_interrupts()
@@ -206,6 +222,8 @@ def apply(mcu: Any) -> None:
     for uart in mcu.uart:
         # The bus holds these objects already, so they change class in place.
         uart.__class__ = _Uart
+    for channel in mcu.dma.channels:
+        channel.__class__ = _DmaChannel
     mcu.sio.__class__ = _Sio
     mcu.sio.divider = divider.at_reset()
     mcu.ssi.__class__ = _Flash

@@ -22,7 +22,7 @@ target_sources(usermod_kernels INTERFACE ${CMAKE_CURRENT_LIST_DIR}/kernels.c)
 target_link_libraries(usermod INTERFACE usermod_kernels)
 """
 _HEAD = """\
-#pragma GCC optimize ("O2")
+#pragma GCC optimize ("O2", "wrapv")
 #include "py/nativeglue.h"
 #include "py/runtime.h"
 #include "py/smallint.h"

@@ -21,7 +21,6 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BINARY: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
-    ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.LShift: operator.lshift,
     ast.BitOr: operator.or_,

@@ -78,6 +78,14 @@ def translate_plain(source: str, module: ModuleType, prefix: str) -> str:
     return "".join(_Plain(node, module, prefix + node.name).text() for node in kernels(source))
 
 
+def _ends(body: list[ast.stmt]) -> bool:
+    """True when every way through these statements returns, or never ends."""
+    last = body[-1]
+    if isinstance(last, ast.If):
+        return _ends(last.body) and bool(last.orelse) and _ends(last.orelse)
+    return isinstance(last, ast.Return) or (isinstance(last, ast.While) and isinstance(last.test, ast.Constant) and bool(last.test.value))
+
+
 class _Function:
     """What is the same in both kinds."""
 
@@ -92,6 +100,11 @@ class _Function:
         self.lines: list[str] = []
 
     def text(self) -> str:
+        given = self.node.args
+        if given.posonlyargs or given.kwonlyargs or given.vararg or given.kwarg or given.defaults:
+            raise self.refuse(self.node, "a kernel has plain arguments alone")
+        if not _ends(self.node.body):
+            raise self.refuse(self.node, "a kernel returns a number on every way through it")
         parameters = list(self._parameters)
         names: set[str] = set()
         for argument in self.node.args.args:
@@ -144,11 +157,11 @@ class _Function:
                 ast.copy_location(part, node)
             put(f"{self.target(node.target)} = {self.value(value)};\n")
         elif isinstance(node, ast.While) and not node.orelse:
-            put(f"while ({self.value(node.test)}) {{\n")
+            put(f"while ({self.test(node.test)}) {{\n")
             self.block(node.body)
             put("}\n")
         elif isinstance(node, ast.If):
-            put(f"if ({self.value(node.test)}) {{\n")
+            put(f"if ({self.test(node.test)}) {{\n")
             self.block(node.body)
             put("} else {\n")
             self.block(node.orelse)
@@ -173,6 +186,12 @@ class _Function:
         name = node.value.id
         return f"v_{name}[{self.index(node, name)}]"
 
+    def test(self, node: ast.expr) -> str:
+        """An expression of which no more than its truth is asked: there `and` and `or` mean in both languages the same."""
+        if isinstance(node, ast.BoolOp):
+            return "(" + (" && " if isinstance(node.op, ast.And) else " || ").join(self.test(part) for part in node.values) + ")"
+        return self.value(node)
+
     def value(self, node: ast.expr) -> str:
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
             return f"((I){int(node.value)})"
@@ -190,21 +209,19 @@ class _Function:
             if text is not None:
                 return text
         if isinstance(node, ast.UnaryOp):
-            operand = self.value(node.operand)
             if isinstance(node.op, ast.Not):
-                return f"(!{operand})"
+                return f"(!{self.test(node.operand)})"
+            operand = self.value(node.operand)
             if isinstance(node.op, ast.USub):
                 return self.negative(node, operand)
             if isinstance(node.op, ast.Invert):
                 return f"(~{operand})"
-        if isinstance(node, ast.BoolOp):
-            return "(" + (" && " if isinstance(node.op, ast.And) else " || ").join(self.value(part) for part in node.values) + ")"
-        if isinstance(node, ast.Compare):
+        if isinstance(node, ast.Compare) and all(type(op) in _COMPARISONS for op in node.ops):
             parts = [self.value(part) for part in [node.left, *node.comparators]]
             pairs = zip(parts, node.ops, parts[1:], strict=False)
             return "(" + " && ".join(f"{a} {_COMPARISONS[type(op)]} {b}" for a, op, b in pairs) + ")"
         if isinstance(node, ast.IfExp):
-            return f"({self.value(node.test)} ? {self.value(node.body)} : {self.value(node.orelse)})"
+            return f"({self.test(node.test)} ? {self.value(node.body)} : {self.value(node.orelse)})"
         raise self.refuse(node, f"a kernel has no {type(node).__name__.lower()}")
 
 
