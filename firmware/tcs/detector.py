@@ -9,7 +9,7 @@ from tcs import inventory_kernel as ik
 from tcs import leak_rate_kernel as lk
 from tcs.carry_kernel import sample
 from tcs.detector_bank import BASE_MS, BLOCKS, configure
-from tcs.detector_kernel import D_BASE_TICKS, STAGES, UNKNOWN, accumulate, asking, calling, detect, widen
+from tcs.detector_kernel import D_BASE_TICKS, STAGES, UNKNOWN, accumulate, asking, calling, corroborated, detect, widen
 from tcs.history import History
 from tcs.inventory_kernel import I_COARSE, I_SENSITIVITY_UL_KPA, I_STOPS, I_UNREST_UL, I_WIDE_UL
 from tcs.pressure_kernel import V_CHOSEN, V_SPREAD_Q8
@@ -267,7 +267,7 @@ class Detector:
     def _call(self, stage, base_samples, at, tick):
         self.stage = stage
         self.onset_tick = max(0, tick - base_samples * self._ticks_per_base)
-        self.corroborated = self._is_corroborated(at)
+        self.corroborated = corroborated(at, self.state) == 1
 
     def _ramp_stands(self, level, permille, sensing, inventory):
         """True when the fit would still stand near its threshold with each channel left out in turn."""
@@ -301,19 +301,4 @@ class Detector:
 
     def _is_borne_out(self, stage, sensing):
         """A pressure that rests on one of two that contradict each other, now or lately, needs pump discharge and radiators beside it."""
-        return sensing.vote[V_CHOSEN] == 0 or self._is_corroborated(dk.D_STAGE + stage * dk.S_STRIDE)
-
-    def _is_corroborated(self, at):
-        """True when pump discharge and radiators, corrected for head, show at least half of the compensator's drop."""
-        state = self.state
-        if state[at + dk.S_REF_EPOCH] != state[dk.D_EPOCH] or state[dk.D_SAMPLE + dk.W_REFERENCE] <= 0:
-            return False
-        own = 0
-        i = 0
-        while i < 3:
-            drop = state[at + dk.S_REF + dk.W_PRESSURE + i] - state[at + dk.S_MEAN + dk.W_PRESSURE + i]
-            if drop > own:
-                own = drop
-            i += 1
-        other = state[at + dk.S_REF + dk.W_REFERENCE] - state[at + dk.S_MEAN + dk.W_REFERENCE]
-        return own > 0 and other * 2 >= own
+        return sensing.vote[V_CHOSEN] == 0 or corroborated(dk.D_STAGE + stage * dk.S_STRIDE, self.state) == 1

@@ -413,6 +413,23 @@ def calling(first: int, unrest_ul: int, st: ptr32) -> int:
 
 
 @micropython.native
+def corroborated(at: int, st: ptr32) -> int:
+    """1 when pump discharge and radiators, corrected for head, show at least half of the compensator's drop since the stage's reference."""
+    if st[at + S_REF_EPOCH] != st[D_EPOCH] or st[D_SAMPLE + W_REFERENCE] <= 0:
+        return 0
+    own = 0
+    i = 0
+    while i < 3:
+        drop = st[at + S_REF + W_PRESSURE + i] - st[at + S_MEAN + W_PRESSURE + i]
+        if drop > own:
+            own = drop
+        i += 1
+    if own > 0 and (st[at + S_REF + W_REFERENCE] - st[at + S_MEAN + W_REFERENCE]) * 2 >= own:
+        return 1
+    return 0
+
+
+@micropython.native
 def asking(level: int, gate_permille: int, st: ptr32) -> int:
     """The stage that asks for the ramp fit of a level: the largest of its four beyond the gate, the last of equals; -1 without any."""
     stage = -1

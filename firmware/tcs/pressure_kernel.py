@@ -291,3 +291,15 @@ def reference(pressure: int, votes: int, adapt: int, restart: int, st: ptr32) ->
     total = total // n
     st[R_PRESSURE] = total
     return total
+
+
+@micropython.native
+def recent(st: ptr32) -> int:
+    """Mask of the compensator's sensors that are in the vote or were lately: what they did may still stand in the pressure's past."""
+    mask = st[V_MEMBERS]
+    i = 0
+    while i < 3:
+        if st[V_RECENT + i]:
+            mask |= 1 << i
+        i += 1
+    return mask

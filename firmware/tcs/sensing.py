@@ -104,16 +104,6 @@ class Sensing:
         self.p_reference_pa = reference(p_comp_pa, votes, adapt, restart, self.reference)
         return changed
 
-    def recent_members(self):
-        """Mask of the compensator's sensors that are in the vote or were lately: what they did may still stand in the pressure's past."""
-        members = self.members
-        i = 0
-        while i < 3:
-            if self.vote[pk.V_RECENT + i]:
-                members |= 1 << i
-            i += 1
-        return members
-
     def unfit(self):
         """Mask of fitted channels that are not ok, those voted out included."""
         return self.state[sk.ST_BAD] | self.vote[pk.V_EXCLUDED]

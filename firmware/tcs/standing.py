@@ -7,6 +7,7 @@ from micropython import const
 from tcs import inventory_kernel as ik
 from tcs import sensing_kernel as sk
 from tcs import standing_kernel as ek
+from tcs.pressure_kernel import recent
 from tcs.standing_kernel import weigh
 
 _P_CABIN = const(7)
@@ -47,8 +48,7 @@ class Standing:
         if history.filled[1] >= ek.RING:
             trend = ek.trend(history.channels[1], history.newest[1] & (ek.RING - 1), ek.CH_CABIN)
         self.evidence[ek.E_CABIN_TREND_PA] = trend
-        members = sensing.recent_members()
-        return ek.standing(excess_ul, members, inventory.state[ik.I_SENSITIVITY_UL_KPA], self.change, self.evidence)
+        return ek.standing(excess_ul, recent(sensing.vote), inventory.state[ik.I_SENSITIVITY_UL_KPA], self.change, self.evidence)
 
     def _weigh(self, window, sensing, inventory):
         has_cabin = 1 if sensing.kinds[_P_CABIN] == sk.KIND_PRESSURE else 0
