@@ -154,7 +154,17 @@ def test_pico_is_stale_as_soon_as_a_firmware_file_changes(pico_uf2: Path, firmwa
     assert images.find("pico", tree) is None
 
 
-def test_refresh_freezes_a_changed_firmware_anew(pico_uf2: Path, firmware_tree: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def build_folder(pico_uf2: Path, firmware_tree: Path, tmp_path: Path) -> None:
+    """What `pico` is compiled in, whole: the image may be there without it, when a later build was cut off."""
+    tree = tmp_path / "marked"
+    shutil.copytree(firmware_tree, tree)
+    (tree / "tcs/mark.py").write_text(f"MARK = {str(tmp_path)!r}\n")
+    if images.refresh("pico", tree) is None:
+        images.build(["pico"], firmware=tree)
+
+
+def test_refresh_freezes_a_changed_firmware_anew(build_folder: None, firmware_tree: Path, tmp_path: Path) -> None:
     tree = tmp_path / "firmware"
     shutil.copytree(firmware_tree, tree)
     (tree / "tcs/crc.py").unlink()
@@ -187,7 +197,7 @@ def test_refresh_without_a_build_folder_does_not_begin_one(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_firmware_that_does_not_compile_is_named(pico_uf2: Path, firmware_tree: Path, tmp_path: Path) -> None:
+def test_firmware_that_does_not_compile_is_named(build_folder: None, firmware_tree: Path, tmp_path: Path) -> None:
     tree = tmp_path / "firmware"
     shutil.copytree(firmware_tree, tree)
     (tree / "tcs/broken.py").write_text("def f(:\n")

@@ -21,9 +21,6 @@ IMAGES = ("unix32", "pico", "unix64cov", "mpy-cross", "rig")
 
 DEFAULT_IMAGES = ("unix32", "pico", "unix64cov", "rig")
 
-SAME_BUILD = {"rig": "pico"}
-"""Images that differ from another one in what is frozen alone: they share its objects."""
-
 
 def find(image: str, firmware: Path | None = None) -> Path | None:
     """Path of an image that is built and up to date, None otherwise. Builds nothing, fetches nothing.
@@ -50,7 +47,7 @@ def refresh(image: str, firmware: Path | None = None) -> Path | None:
         ImageError: the firmware does not compile, or a tool has gone missing.
     """
     key = _Key(image, firmware)
-    if store.load(image, key.image_id) is None and not recipes.is_finished(SAME_BUILD.get(image, image), key.base):
+    if store.load(image, key.image_id) is None and not recipes.is_finished(image, key.base):
         return None
     return build([image], firmware=firmware)[image].path
 
@@ -90,7 +87,7 @@ class _Key:
             raise ImageError(f"no image is called {image!r}: there are {', '.join(IMAGES)}")
         self.sources: list[Source] = [sources.micropython()]
         self.firmware: Path | None = None
-        identity = [SAME_BUILD.get(image, image), PATCHES_SHA256, file_sha256(Path(recipes.__file__))]
+        identity = [image, PATCHES_SHA256, file_sha256(Path(recipes.__file__))]
         if image in ("pico", "rig"):
             self.sources += [sources.pico_sdk(), sources.tinyusb()]
             self.firmware = firmware or (firmware_dir() if image == "pico" else rig_firmware_dir())
@@ -120,7 +117,7 @@ def _build_one(image: str, key: _Key, progress: Progress) -> None:
     elif image in ("pico", "rig"):
         shop.pico_sdk = sources.packaged_tree(key.sources[1], "usr/src/pico-sdk", log)
         shop.tinyusb = sources.packaged_tree(key.sources[2], "usr/src/tinyusb", log)
-        made = recipes.make_pico(shop)
+        made = recipes.make_pico(shop, image)
         compiler = "arm-none-eabi-gcc"
     else:
         made = recipes.make_unix(shop, image)

@@ -151,23 +151,23 @@ def make_unix(shop: Workshop, image: str) -> Path:
     return program
 
 
-def make_pico(shop: Workshop) -> Path:
-    """The release UF2. Only the frozen part is compiled again when nothing but the firmware has changed."""
+def make_pico(shop: Workshop, image: str) -> Path:
+    """A UF2, the release's or the rig's. Only frozen part and kernels are compiled again when nothing but the firmware has changed."""
     make_mpy_cross(shop)
-    with shop.build_dir("pico") as folder:
+    with shop.build_dir(image) as folder:
         _lay_out_frozen(shop, folder / "frozen")
         build = folder / "build"
         _configure_pico(shop, folder / "frozen/manifest.py", build)
         # The freezer compares time stamps and so misses a file that was deleted or moved; start it from nothing.
         shutil.rmtree(build / "frozen_mpy", ignore_errors=True)
         (build / "frozen_content.c").unlink(missing_ok=True)
-        shop.progress("compiling pico")
+        shop.progress(f"compiling {image}")
         command = ["cmake", "--build", build, "--parallel", str(os.cpu_count() or 1)]
-        run_step("compiling pico", command, shop.log, env=shop.environment)
+        run_step(f"compiling {image}", command, shop.log, env=shop.environment)
         uf2 = folder / "isoloop-pico.uf2"
         converter = shop.micropython / "tools/uf2conv.py"
         command = [sys.executable, converter, "-f", UF2_FAMILY_RP2040, "-b", FLASH_BASE, "-c", "-o", uf2, build / "firmware.bin"]
-        run_step("converting pico to UF2", command, shop.log, env=shop.environment)
+        run_step(f"converting {image} to UF2", command, shop.log, env=shop.environment)
     return uf2
 
 
@@ -179,7 +179,7 @@ def _configure_pico(shop: Workshop, manifest: Path, build: Path) -> None:
     configured.unlink(missing_ok=True)
     assert shop.pico_sdk is not None
     assert shop.tinyusb is not None
-    shop.progress("configuring pico")
+    shop.progress(f"configuring {build.parent.name.partition('-')[0]}")
     options = {
         "MICROPY_BOARD": "RPI_PICO",
         "PICO_SDK_PATH_OVERRIDE": shop.pico_sdk,
