@@ -416,23 +416,27 @@ def test_app_sensor_fault_is_reported_once_and_diagnosed() -> None:
 def test_crew_is_told_of_whole_seconds_alone_wherever_in_one_a_boot_begins(first) -> None:
     flight = Flight()
     flight.board.tick = first - 1
-    told = []
     telemetry = flight.app.telemetry
+    told = [0, 0, 0, 0]  # reports; those that said 0 of what is never 0. No list grows under the heap's lock
 
     def report_crew(_tick):
-        told.append([telemetry.crew[i] for i in (tables.CREW_CREW_COUNT, tables.CREW_LFL_10_S, tables.CREW_LOOP_STOP_S)])
+        crew = telemetry.crew
+        told[0] += 1
+        if crew[tables.CREW_CREW_COUNT] == 0:
+            told[1] += 1
+        if crew[tables.CREW_LFL_10_S] == 0:
+            told[2] += 1
+        if crew[tables.CREW_LOOP_STOP_S] == 0:
+            told[3] += 1
         return True
 
     telemetry.report_crew = report_crew
     telemetry.once[3] = 1  # asked for as soon as there is one
     for _ in range(70):
         flight.show()
-        flight.cycle()
-    assert len(told) >= 1
-    for crew, flammable_s, stop_s in told:
-        assert crew > 0
-        assert flammable_s != 0  # nothing has leaked
-        assert stop_s != 0
+        assert flight.cycle()
+    assert told[0] >= 1
+    assert told[1:] == [0, 0, 0]  # the others are unknown or far off: nothing has leaked
 
 
 @pytest.mark.req("REQ-FDI-006")
