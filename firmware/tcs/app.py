@@ -7,7 +7,7 @@ from micropython import const, heap_lock, heap_unlock
 from tcs import inventory_kernel as ik
 from tcs import sensing_kernel as sk
 from tcs.black_box import BlackBox
-from tcs.carry_kernel import connected_mask, flows, highest
+from tcs.carry_kernel import flows, highest
 from tcs.crew import Crew
 from tcs.data_path import TRUSTED, DataPath
 from tcs.detector import Detector
@@ -170,7 +170,7 @@ class App:
         if tick - self._last_tick != 1:
             self._count_late(tick)
         self._last_tick = tick
-        connected = self._connected if board.switches == valves.rest_switches else connected_mask(valves.position, valves.assumed)
+        connected = self._connected if board.switches == valves.rest_switches else valves.connected()
         changed = sensing.update(board.counts, board.fresh, tick, self._adapt, connected)
         seen = sensing.state
         is_plain = self.data_path.state == TRUSTED and not seen[sk.ST_FROZEN_TICKS] and not seen[sk.ST_COHERENT]
@@ -313,7 +313,7 @@ class App:
         if pump_on:
             word |= _PUMP_BIT
         self.drive_word = word
-        connected = connected_mask(valves.position, valves.assumed)
+        connected = valves.connected()
         if connected != self._connected or pump_on != self._pump_was_on:
             self._connected = connected
             self._pump_was_on = pump_on
@@ -353,7 +353,7 @@ class App:
         elif tick == self._suspect_until and verdict != ST_VERDICT_LEAK:
             self.events.emit(EV_LEAK_CLEARED)
         self._adapt = 0 if is_suspect or verdict == ST_VERDICT_LEAK else 1
-        self.crew.step(tick, self.safe_state.has_written)
+        self.crew.step(tick, self.safe_state.written_tick == tick)
         telemetry = self.telemetry
         is_urgent = is_suspect or (verdict == ST_VERDICT_LEAK and not self.housekeeping.is_settled(tick))
         if (is_urgent or tick >= telemetry.wake_tick) and telemetry.is_due(tick, is_urgent):

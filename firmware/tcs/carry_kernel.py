@@ -223,7 +223,7 @@ def report(hk: ptr32, values: ptr32, votes: ptr32, bank: ptr32, position: ptr32)
 
 
 @micropython.native
-def connected_mask(position: ptr32, assumed: ptr32) -> int:
+def connected(position: ptr32, assumed: ptr32) -> int:
     """Mask of the radiators that are not shut on both sides, by switch or by what was taken for it."""
     mask = 0
     i = 0

@@ -82,8 +82,7 @@ class Ground:
         if tick >= self._alive_tick and self._answers.alive(tick):
             self._alive_tick = tick + _ALIVE_S * self._ticks_per_s
         # One of them writes in a tick: a page takes the processor as long as all sensing.
-        is_saving = app.safe_state.has_written or app.black_box.save()
-        app.safe_state.has_written = False  # a cycle that is discarded before it may never say so itself
+        is_saving = app.safe_state.written_tick == tick or app.black_box.save()
         commands = self.commands
         if self._key_change.is_due:
             self._key_change.step(tick)

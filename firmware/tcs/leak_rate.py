@@ -52,7 +52,7 @@ class LeakRate:
         self._deviation_q4 = array("i", (0,) * _LEVELS)
         self._level_ul = array("i", (0,) * _LEVELS)
         self._onset_ul = 0
-        self._turn = 0
+        self._late = 0  # samples since the alarm that a shutting valve may have touched, at most _LATE
         self.is_open = False
         self._unrest_ul = -1  # held, or -1: the inventory's own
         self._remainder_ul = 0
@@ -64,7 +64,7 @@ class LeakRate:
         self._onset_ul = inventory.inventory_ul
         self.is_open = True
         self._unrest_ul = -1
-        self._turn = 0
+        self._late = 0
         level = 0
         while level < _LEVELS:
             self._samples[level] = _START
@@ -89,12 +89,13 @@ class LeakRate:
         if inventory.status != ik.S_OK:
             return
         if self.is_open:
-            turn = self._turn = self._turn + 1 if self._turn < 1000 else 9
+            if self._late < _LATE:
+                self._late += 1
             beat = tick // self._ticks_per_base
             level = (beat >> 1 & 1) + 1 if beat & 1 else 0
             if self._samples[level] < _CAPPED:
                 # A ramp that has outgrown its scale has lost the level before it: what was last made of it stands.
-                self._look(level, detector, min(_LATE, turn))
+                self._look(level, detector, self._late)
                 self._choose(detector, inventory)
         drop = self._onset_ul - inventory.inventory_ul
         if drop > self.lost_ul:

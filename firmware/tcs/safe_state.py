@@ -34,6 +34,7 @@ from tcs.tables import (
 
 _VERSION = const(1)
 _LENGTH = const(40)
+# Bytes of each field of the record, as restore() unpacks them.
 _WIDTHS = b"\x01\x01\x01\x01\x01\x01\x01\x01\x02\x04\x04\x04\x04\x01\x04\x04\x04"
 _FIELDS = const(17)  # of the record; its last byte is spare
 _LENGTH_WITHOUT_CAUSE = const(32)  # as it was written before it kept the cause
@@ -49,7 +50,10 @@ _MINUTE_MS = const(60000)
 
 
 class SafeState:
-    """.boots: resets in a row without five steady minutes; .has_written: in this tick. step() is allocation-free; restore() is for boot."""
+    """.boots: resets in a row without five steady minutes; .written_tick: of the last save.
+
+    step() is allocation-free; restore() is for boot.
+    """
 
     def __init__(self, store, app):
         self._store = store
@@ -68,7 +72,7 @@ class SafeState:
         self._is_looping = False
         self.boots = 0
         self.failures = 0
-        self.has_written = False
+        self.written_tick = -1
 
     def restore(self):
         """Take the newest record over into the stages; before the first cycle."""
@@ -114,7 +118,6 @@ class SafeState:
     def step(self):
         """One tick, when isolation and recovery have decided and before the valves are driven."""
         app = self._app
-        self.has_written = False
         ticks = self._ticks
         if ticks < 0x3FFFFFFF:
             ticks += 1
@@ -138,7 +141,7 @@ class SafeState:
         self._signature = signature
         self._kept = kept
         self._pack()
-        self.has_written = True
+        self.written_tick = app.events.tick
         if not self._store.save(records.KIND_SAFE_STATE, self._payload, _LENGTH) and self.failures < 0xFFFF:
             self.failures += 1
 

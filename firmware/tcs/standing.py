@@ -7,9 +7,11 @@ from micropython import const
 from tcs import inventory_kernel as ik
 from tcs import sensing_kernel as sk
 from tcs import standing_kernel as ek
+from tcs.leak_rate_kernel import isqrt
 from tcs.pressure_kernel import recent
 from tcs.standing_kernel import weigh
 
+_WANDER_MAX_PPM = const(2200)  # three times what it wanders by in the long run
 _P_CABIN = const(7)
 
 
@@ -52,7 +54,9 @@ class Standing:
 
     def _weigh(self, window, sensing, inventory):
         has_cabin = 1 if sensing.kinds[_P_CABIN] == sk.KIND_PRESSURE else 0
-        weigh(window, sensing.p_comp_pa, has_cabin, sensing.state, sensing.foot, inventory.state, self.evidence)
+        # 3 x 0.0005 sqrt(2 t / 600 s), in ppm: 27.4 sqrt(base samples)
+        wander_ppm = min(_WANDER_MAX_PPM, isqrt(min(window, 1000000) * 750))
+        weigh(window, wander_ppm, sensing.p_comp_pa, has_cabin, sensing.state, sensing.foot, inventory.state, self.evidence)
 
 
 def _share_ul(volume_ml, units):

@@ -15,7 +15,7 @@ CH_NEAR = const(11)  # x3: gas, supply, return as their neighbours show them
 CH_CABIN = const(14)
 CHANNELS = const(15)
 
-# evidence
+# what the evidence is taken from
 ST_VALUE = const(1)  # of sensing's state, a row a channel
 ST_STATUS = const(2)
 ST_STRIDE = const(10)
@@ -29,6 +29,7 @@ I_BEST_MC = const(22)
 T_GAS = const(8)  # channel of the first slot
 SLOTS = const(6)
 
+# evidence
 E_SLOPE = const(0)  # x6, uL per kelvin of a temperature slot
 E_WINDOW = const(6)  # base samples that the change came about in
 E_SUPPLY_OK = const(7)  # 1: the supply's channel is
@@ -58,7 +59,6 @@ CABIN_RAMP_PPM = const(130)  # one standard deviation of what a ramp of 27 s sho
 CABIN_NOISE_PPM = const(250)  # three standard deviations of what 27 s of the cabin tell
 SUPPLY_MAX_PPM = const(20000)  # a supply further off is no longer one
 SUPPLY_MAX_ML = const(50000)
-WANDER_MAX_PPM = const(2200)  # three times what it wanders by in the long run
 
 
 @micropython.native
@@ -72,13 +72,14 @@ def changes(st: ptr32, now: int, ref: int, out: ptr32) -> int:
 
 
 @micropython.native
-def weigh(window: int, p_comp: int, has_cabin: int, values: ptr32, foot: ptr32, inventory: ptr32, ev: ptr32) -> int:
+def weigh(window: int, wander_ppm: int, p_comp: int, has_cabin: int, values: ptr32, foot: ptr32, inventory: ptr32, ev: ptr32) -> int:
     """The evidence of this moment: the inventory's slopes, and what an error of the supply does to it.
 
-    window: base samples that the change came about in; p_comp: voted, Pa; has_cabin: 1 where its channel is a pressure; foot: by channel,
-    what makes its value proportional to the counts.
+    window: base samples that the change came about in; wander_ppm: three standard deviations of a healthy supply's over it; p_comp:
+    voted, Pa; has_cabin: 1 where its channel is a pressure; foot: by channel, what makes its value proportional to the counts.
     """
     ev[E_WINDOW] = window
+    ev[E_WANDER_PPM] = wander_ppm
     ev[E_STILL] = 0
     if inventory[I_PROFILE_Q20] == 0:
         ev[E_STILL] = 1
@@ -100,24 +101,6 @@ def weigh(window: int, p_comp: int, has_cabin: int, values: ptr32, foot: ptr32, 
     if x > SUPPLY_MAX_ML:
         x = SUPPLY_MAX_ML
     ev[E_PRESSURE_ML] = x
-    # 3 x 0.0005 sqrt(2 t / 600 s), in ppm: 27.4 sqrt(base samples); the orifice law's root stands in leak_rate_kernel.
-    if window > 1000000:
-        window = 1000000
-    x = window * 750
-    bit = 1 << 28
-    while bit > x and bit > 0:
-        bit >>= 2
-    root = 0
-    while bit:
-        if x >= root + bit:
-            x -= root + bit
-            root = (root >> 1) + bit
-        else:
-            root >>= 1
-        bit >>= 2
-    if root > WANDER_MAX_PPM:
-        root = WANDER_MAX_PPM
-    ev[E_WANDER_PPM] = root
     total = 0
     i = 0
     while i < SLOTS:

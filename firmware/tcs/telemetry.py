@@ -25,9 +25,9 @@ from tcs.tables import (
     UPLINK_STRUCTURE,
 )
 
-_EVENTS_A_CYCLE = const(2)
 FAST_S = 60  # housekeeping goes on every tick for this long after the last suspicion
 
+_EVENTS_A_CYCLE = const(2)
 _HOUSEKEEPING_SERVICE = const(3)
 _STRUCTURE_REPORT = const(25)
 _EVENT_SERVICE = const(5)

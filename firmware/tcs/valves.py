@@ -5,7 +5,7 @@ from array import array
 from micropython import const
 
 from tcs import valves_kernel as vk
-from tcs.carry_kernel import connected_mask
+from tcs.carry_kernel import connected
 from tcs.tables import P_TICK_MS, P_VALVE_LIMIT_MS, P_VALVE_RETRIES, ST_VALVE_POSITION_TRAVELLING
 from tcs.valves_kernel import aim, drive, moving
 
@@ -84,7 +84,7 @@ class Valves:
 
     def connected(self):
         """Mask of radiators that are not confirmed shut on both sides."""
-        return connected_mask(self.position, self.assumed)
+        return connected(self.position, self.assumed)
 
     def fault_kind(self, valve):
         """ST_VALVE_FAULT_* of a valve's last fault."""

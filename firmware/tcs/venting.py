@@ -9,14 +9,21 @@ from array import array
 
 from micropython import const
 
+from tcs.leak_rate_kernel import isqrt
 from tcs.properties import density_kg_m3, vapour_pa
 from tcs.sensing_kernel import UNKNOWN
 from tcs.tables import P_COOLANT, P_FLASH_THRUST_PERMILLE, P_VOLUME_RAD1_ML
-from tcs.venting_kernel import jet_un, orifice_ul_s, speed_mm_s
+from tcs.venting_kernel import jet_un, orifice_ul_s
 
 SEGMENTS = const(3)
 _MAX = const(0x3FFFFFFF)
+_PRESSURE_MAX_PA = const(5000000)
 _LEFT_PERCENT = const(92)  # of a segment's liquid, until its hole passes more vapour than liquid
+
+
+def speed_mm_s(pressure_pa, density):
+    """Of liquid through a hole at this pressure difference."""
+    return isqrt(200 * max(0, min(_PRESSURE_MAX_PA, pressure_pa)) // density * 100) * 10
 
 
 def _sum(a, b):

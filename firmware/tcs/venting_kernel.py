@@ -1,4 +1,4 @@
-"""Venting kernels: a liquid's speed through a hole, what passes, and the thrust of its jet.
+"""Venting kernels: what passes a hole, and the thrust of its jet.
 
 Restricted integer subset (docs/kernels.md). Allocation-free.
 """
@@ -9,31 +9,8 @@ from micropython import const
 DISCHARGE = const(487)  # 0.62 pi / 4, permille
 MAX = const(0x3FFFFFFF)
 PRODUCT_MAX = const(1000000000)
-PRESSURE_MAX_PA = const(5000000)
 SPEED_MAX_MM_S = const(80000)
 HOLE_MAX_UM = const(30000)
-
-
-@micropython.native
-def speed_mm_s(pressure_pa: int, density: int) -> int:
-    """Of liquid through a hole at this pressure difference: sqrt(2 dp / rho). The root is leak_rate_kernel's."""
-    if pressure_pa < 0:
-        pressure_pa = 0
-    elif pressure_pa > PRESSURE_MAX_PA:
-        pressure_pa = PRESSURE_MAX_PA
-    x = 200 * pressure_pa // density * 100
-    bit = 1 << 28
-    while bit > x and bit > 0:
-        bit >>= 2
-    root = 0
-    while bit:
-        if x >= root + bit:
-            x -= root + bit
-            root = (root >> 1) + bit
-        else:
-            root >>= 1
-        bit >>= 2
-    return root * 10
 
 
 @micropython.native

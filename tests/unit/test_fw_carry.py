@@ -202,7 +202,7 @@ def test_carry_connected_and_segments_agree_with_plain_code_for_every_pair_of_va
             assumed = array("i", [first >> 2 & 1, second >> 2 & 1, 0, 0, 0, 0, 0])
             failed = array("i", [first >> 3, second >> 3, 0, 0, 0, 0, 0])
             is_shut = (position[0] == vb.CLOSED or assumed[0]) and (position[1] == vb.CLOSED or assumed[1])
-            assert ck.connected_mask(position, assumed) == (2 if is_shut else 3)
+            assert ck.connected(position, assumed) == (2 if is_shut else 3)
             behind = ck.segments(values, inventory, position, assumed, failed, x)
             assert x[tr.IN_SHUT] == (5 if is_shut else 4)
             assert x[tr.IN_OPEN] == (3 if first & 3 == second & 3 == vb.OPEN else 2)

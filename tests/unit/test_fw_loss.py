@@ -11,7 +11,8 @@ from tcs import tables
 from tcs.gas_watch import GasWatch
 from tcs.loss_watch import LossWatch
 from tcs.relief_watch import ReliefWatch
-from tcs.venting_kernel import jet_un, orifice_ul_s, speed_mm_s
+from tcs.venting import speed_mm_s
+from tcs.venting_kernel import jet_un, orifice_ul_s
 
 PV_MJ = 358000
 CABIN_PA = 101300
